@@ -1,0 +1,81 @@
+/** broadcast's neighbours: its own peer's znode (which dials it) and the other peers' broadcasts. */
+import type { Sid, Zxid } from "@zkmesh/numbers"
+import type { TxnBatch } from "@zkmesh/txn"
+import type { RoleChange, Stats } from "./common.ts"
+
+export interface TreeDigest {
+  readonly zxid: Zxid
+  readonly digest: number
+}
+
+// znode ⇄ broadcast: the znode dials `broadcast.<sid>`.
+
+export type ZnodeToBroadcast =
+  /** First on a link: the tree is loaded up to `applied`. What is committed after it follows. */
+  | { readonly _tag: "Hello"; readonly applied: Zxid }
+  /** Prepared in `epoch`; the leader's broadcast proposes it as it is. */
+  | { readonly _tag: "Propose"; readonly epoch: number; readonly batch: TxnBatch }
+  /** Applied so far: opens the window for more; `digest` whenever its zxid's counter is a multiple of 128. */
+  | { readonly _tag: "Applied"; readonly zxid: Zxid; readonly digest: TreeDigest | undefined }
+  /** A checkpoint at `zxid` is durable: the log before it may be purged. */
+  | { readonly _tag: "Checkpointed"; readonly zxid: Zxid }
+
+export type BroadcastToZnode =
+  | RoleChange
+  /** Committed and durable here; contiguous with what came before. */
+  | { readonly _tag: "Committed"; readonly batch: TxnBatch }
+  /** The leader's digest at a zxid that this peer applies or has applied: a difference stops the peer. */
+  | { readonly _tag: "Digest"; readonly digest: TreeDigest }
+  /** The checkpoint tables have been replaced (SNAP): drop the tree, load it again, and answer with a new Hello. */
+  | { readonly _tag: "Reload"; readonly zxid: Zxid }
+  /** Each second: what an operator asks broadcast about (quorum, learners, proposals). */
+  | { readonly _tag: "Stats"; readonly stats: Stats }
+
+// learner ⇄ leader: the learner's broadcast dials the leader's. Named as ZooKeeper's packets are.
+
+export type LearnerToLeader =
+  | { readonly _tag: "FollowerInfo"; readonly sid: Sid; readonly acceptedEpoch: number; readonly observer: boolean }
+  /** `counts` is false if this epoch had been accepted before: then it is no vote for the epoch (ZAB, discovery). */
+  | { readonly _tag: "AckEpoch"; readonly currentEpoch: number; readonly lastZxid: Zxid; readonly counts: boolean }
+  /** The learner lacks the zxid it was told to truncate to, or cannot use a Diff: asks for a snapshot instead. */
+  | { readonly _tag: "NeedSnap" }
+  /** A chunk of the synchronisation is durable: opens the window for the next. */
+  | { readonly _tag: "SyncAck"; readonly bytes: number }
+  /** All of the history up to NewLeader is durable, and so is the epoch. */
+  | { readonly _tag: "AckNewLeader"; readonly epoch: number }
+  /** Everything up to `zxid` is durable here (cumulative). */
+  | { readonly _tag: "Ack"; readonly zxid: Zxid }
+
+export type LeaderToLearner =
+  | { readonly _tag: "LeaderInfo"; readonly epoch: number }
+  | { readonly _tag: "Diff"; readonly after: Zxid }
+  /** Drop everything after `zxid`; a Diff from there follows. */
+  | { readonly _tag: "Trunc"; readonly zxid: Zxid }
+  /** A checkpoint at `zxid` follows in chunks, replacing all that the learner has. */
+  | { readonly _tag: "Snap"; readonly zxid: Zxid }
+  | { readonly _tag: "SnapChunk"; readonly bytes: Uint8Array; readonly last: boolean }
+  /** A part of the history, in order. */
+  | { readonly _tag: "Sync"; readonly batch: TxnBatch }
+  /** The history is complete up to `last`; what comes after it comes by the fan-out. */
+  | { readonly _tag: "NewLeader"; readonly epoch: number; readonly last: Zxid }
+  /** The leader is established; everything up to `committed` is committed. */
+  | { readonly _tag: "UpToDate"; readonly committed: Zxid }
+
+/** The fan-out, topic `proposals`: one publish reaches every learner. */
+export type FanOut =
+  | {
+      readonly _tag: "Propose"
+      readonly leader: Sid
+      readonly epoch: number
+      /** The last zxid before this batch: a learner that has not got it has a gap. */
+      readonly previous: Zxid
+      readonly batch: TxnBatch
+    }
+  | {
+      readonly _tag: "Commit"
+      readonly leader: Sid
+      readonly epoch: number
+      /** Everything up to here is committed. */
+      readonly zxid: Zxid
+      readonly digest: TreeDigest | undefined
+    }

@@ -1,0 +1,30 @@
+/** election's neighbours: its own peer's broadcast (which dials it), and the other elections by the topic `election`. */
+import type { Sid, Zxid } from "@zkmesh/numbers"
+import type { Role } from "./common.ts"
+
+export interface Vote {
+  readonly leader: Sid
+  /** The proposed leader's last logged zxid. */
+  readonly zxid: Zxid
+  /** The proposed leader's current epoch. */
+  readonly peerEpoch: number
+}
+
+/** FastLeaderElection's notification. Loss and repetition do no harm. */
+export interface Notification extends Vote {
+  readonly _tag: "Notification"
+  readonly from: Sid
+  /** 0: to every voter; else a reply to this one only. */
+  readonly to: Sid
+  readonly state: Role
+  /** The sender's election round (the logical clock). */
+  readonly round: number
+}
+
+export type BroadcastToElection =
+  /** Looking for a leader, with this to offer. */
+  | { readonly _tag: "Look"; readonly zxid: Zxid; readonly currentEpoch: number }
+  /** The leader that was elected is established in `epoch`: later joiners are told so. */
+  | { readonly _tag: "Settled"; readonly role: Role; readonly epoch: number }
+
+export type ElectionToBroadcast = { readonly _tag: "Elected"; readonly leader: Sid; readonly round: number }

@@ -1,0 +1,80 @@
+/** frontend ⇄ session: the frontend dials `session.<sid>`; one link carries all of its client connections. */
+import type { SessionId, Zxid } from "@zkmesh/numbers"
+import type { Identity, Role, Stats } from "./common.ts"
+
+/** One client request, still in the memory in which it came from the socket: [start, end) is its body, after xid and type. */
+export class ClientRequest {
+  readonly conn: number
+  readonly xid: number
+  readonly op: number
+  readonly buffer: Uint8Array
+  readonly start: number
+  readonly end: number
+
+  constructor(conn: number, xid: number, op: number, buffer: Uint8Array, start: number, end: number) {
+    this.conn = conn
+    this.xid = xid
+    this.op = op
+    this.buffer = buffer
+    this.start = start
+    this.end = end
+  }
+}
+
+export type FrontendToSession =
+  /** A client's ConnectRequest. `conn` is the frontend's own number for the socket, never used again. */
+  | {
+      readonly _tag: "Connect"
+      readonly conn: number
+      /** 0: a new session. */
+      readonly sessionId: SessionId
+      /** For a new session 16 fresh random bytes, else what the client presents. */
+      readonly password: Uint8Array
+      /** As the client asks; the session service clamps it. */
+      readonly timeoutMs: number
+      readonly lastZxidSeen: Zxid
+      readonly readOnly: boolean
+      readonly identity: Identity
+    }
+  /** The connection has proved another id (auth, SASL): holds for requests that come after. */
+  | { readonly _tag: "Identify"; readonly conn: number; readonly identity: Identity }
+  | { readonly _tag: "Requests"; readonly requests: ReadonlyArray<ClientRequest> }
+  /** The client's socket has gone; the session itself lives on until it is closed or expires. */
+  | { readonly _tag: "Disconnected"; readonly conn: number }
+  | { readonly _tag: "Query"; readonly id: number; readonly name: "stats" | "watches" | "sessions" }
+
+/** Whole reply and notification frames for one connection, in the order in which they leave. */
+export interface Reply {
+  readonly conn: number
+  readonly bytes: Uint8Array
+  /** How many requests it answers (notifications answer none): the frontend's count of what is outstanding. */
+  readonly answers: number
+}
+
+export type SessionToFrontend =
+  /** First on a link, and whenever it changes: whether new connections are welcome here, and what the peer is. */
+  | {
+      readonly _tag: "Status"
+      readonly serving: boolean
+      readonly role: Role
+      readonly epoch: number
+      readonly zxid: Zxid
+    }
+  | {
+      readonly _tag: "Connected"
+      readonly conn: number
+      readonly sessionId: SessionId
+      readonly password: Uint8Array
+      readonly timeoutMs: number
+      readonly readOnly: boolean
+    }
+  /** expired: answer with the 0/0 ConnectResponse, then close. The others close without a word, as ZooKeeper does. */
+  | {
+      readonly _tag: "Refused"
+      readonly conn: number
+      readonly reason: "expired" | "ahead" | "notServing" | "readOnly"
+    }
+  | { readonly _tag: "Replies"; readonly replies: ReadonlyArray<Reply> }
+  /** Flush what was sent before, then close the socket. */
+  | { readonly _tag: "Close"; readonly conn: number; readonly reason: string }
+  | { readonly _tag: "Answer"; readonly id: number; readonly stats: Stats }

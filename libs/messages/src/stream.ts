@@ -1,0 +1,70 @@
+/** session ⇄ its own peer's znode: the session dials `znode.<sid>`; reads go up, the peer's one ordered stream comes down. */
+
+import type { SessionId, Zxid } from "@zkmesh/numbers"
+import type { EventType } from "@zkmesh/protocol"
+import type { Identity, RoleChange, SessionRecord, Stats } from "./common.ts"
+import type { ClientRequest } from "./frontend.ts"
+
+/** A batch of requests that change nothing: reads, pings, watch registrations. `identities[i]` belongs to `requests[i]`. */
+export type SessionToZnode =
+  | {
+      readonly _tag: "Reads"
+      readonly requests: ReadonlyArray<ClientRequest>
+      readonly identities: ReadonlyArray<Identity>
+      /** Parallel to `requests`: whose they are (getEphemerals answers about a session). */
+      readonly sessions: ReadonlyArray<SessionId>
+    }
+  | { readonly _tag: "Query"; readonly id: number }
+
+export type WatchMode = "data" | "child" | "persistent" | "persistentRecursive"
+
+/** What a read asked to be told about; it is registered as the reply passes by in the stream. */
+export interface WatchRegistration {
+  /** The read's place in its batch of replies. */
+  readonly index: number
+  readonly mode: WatchMode
+  readonly path: string
+}
+
+/** A change as watches see it. For created and deleted the parent's children have changed as well. */
+export interface ChangeEvent {
+  readonly type: typeof EventType.NodeCreated | typeof EventType.NodeDeleted | typeof EventType.NodeDataChanged
+  readonly path: string
+}
+
+/** A transaction as it passes by: what it changed, and its reply if the request came from this peer. */
+export interface AppliedTxn {
+  readonly zxid: Zxid
+  readonly session: SessionId
+  readonly seq: number
+  readonly type: number
+  /** The whole reply frame; undefined unless the session is this peer's and the request expects one. */
+  readonly reply: Uint8Array | undefined
+  readonly events: ReadonlyArray<ChangeEvent> | undefined
+  /** What it did to the session table. */
+  readonly sessionChange:
+    | { readonly kind: "created" | "attached"; readonly record: SessionRecord }
+    | { readonly kind: "closed"; readonly id: SessionId }
+    | undefined
+}
+
+export type ZnodeToSession =
+  /** First on a link: the session table and the role as of `zxid`; all that follows is later. */
+  | {
+      readonly _tag: "Hello"
+      readonly zxid: Zxid
+      readonly role: RoleChange
+      readonly sessions: ReadonlyArray<SessionRecord>
+    }
+  /** A new role, sent once everything that the role's epoch began with has been applied here. */
+  | RoleChange
+  /** Answers to the oldest reads not yet answered, in their order: frame i is buffer[ends[i-1], ends[i]). */
+  | {
+      readonly _tag: "ReadReplies"
+      readonly zxid: Zxid
+      readonly buffer: Uint8Array
+      readonly ends: ReadonlyArray<number>
+      readonly watches: ReadonlyArray<WatchRegistration> | undefined
+    }
+  | { readonly _tag: "Applied"; readonly zxid: Zxid; readonly txns: ReadonlyArray<AppliedTxn> }
+  | { readonly _tag: "Answer"; readonly id: number; readonly stats: Stats }
