@@ -97,6 +97,13 @@ export const EventType = {
 } as const
 export type EventType = (typeof EventType)[keyof typeof EventType]
 
+/** What removeWatches and checkWatches are about. */
+export const WatcherType = { Children: 1, Data: 2, Any: 3, Persistent: 4, PersistentRecursive: 5 } as const
+export type WatcherType = (typeof WatcherType)[keyof typeof WatcherType]
+
+export const AddWatchMode = { PERSISTENT: 0, PERSISTENT_RECURSIVE: 1 } as const
+export type AddWatchMode = (typeof AddWatchMode)[keyof typeof AddWatchMode]
+
 /** The state that every server-sent event carries: SyncConnected. */
 export const SYNC_CONNECTED = 3
 

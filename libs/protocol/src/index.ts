@@ -1,1 +1,12 @@
+/** ZooKeeper's client wire protocol: jute records, frames, and what every message holds, for servers and clients. */
 export * from "./constants.ts"
+export * from "./frames.ts"
+export * from "./handshake.ts"
+export * from "./multi.ts"
+export * from "./names.ts"
+export * from "./path.ts"
+export * from "./reader.ts"
+export * from "./records.ts"
+export * from "./requests.ts"
+export * from "./responses.ts"
+export * from "./writer.ts"
