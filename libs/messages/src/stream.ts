@@ -1,7 +1,7 @@
 /** session ⇄ its own peer's znode: the session dials `znode.<sid>`; reads go up, the peer's one ordered stream comes down. */
 
 import type { SessionId, Zxid } from "@zkmesh/numbers"
-import type { EventType } from "@zkmesh/protocol"
+import type { Acl, EventType } from "@zkmesh/protocol"
 import type { Identity, RoleChange, SessionRecord, Stats } from "./common.ts"
 import type { ClientRequest } from "./frontend.ts"
 
@@ -30,6 +30,12 @@ export interface WatchRegistration {
 export interface ChangeEvent {
   readonly type: typeof EventType.NodeCreated | typeof EventType.NodeDeleted | typeof EventType.NodeDataChanged
   readonly path: string
+  /**
+   * The ACL of the changed node (for a deleted one, the one it had) and of its parent: a watcher that may not read it is
+   * not told. undefined: everyone may read it, which is by far the most common case and costs nothing.
+   */
+  readonly acl?: ReadonlyArray<Acl> | undefined
+  readonly parentAcl?: ReadonlyArray<Acl> | undefined
 }
 
 /** A transaction as it passes by: what it changed, and its reply if the request came from this peer. */
