@@ -113,6 +113,13 @@ export class JuteReader {
     return this.bytes.subarray(at, at + length)
   }
 
+  /** Passes over a string or buffer: its length, -1 for null. Its bytes are the last `length` before `offset`. */
+  skipField(): number {
+    const length = this.fieldLength()
+    if (length > 0) this.advance(length)
+    return length
+  }
+
   ustring(): string | null {
     const length = this.fieldLength()
     if (length < 0) return null
