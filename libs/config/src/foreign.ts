@@ -1,0 +1,189 @@
+/**
+ * What ZooKeeper knows and this system does not act on. Such a key is accepted, so that a zoo.cfg can be used as it is,
+ * and reported once; but one that cannot be ignored without breaking what its configuration promises is refused.
+ */
+
+export interface Foreign {
+  readonly keys: ReadonlyArray<string>
+  readonly why: string
+}
+
+/** A key that ends in `*` stands for all that begin so; `N` stands for a number. */
+export const IGNORED: ReadonlyArray<Foreign> = [
+  {
+    why: "the log is purged behind each checkpoint, as log.retain says",
+    keys: ["autopurge.purgeInterval", "autopurge.snapRetainCount"]
+  },
+  {
+    why: "the log is a table of the peer's Postgres",
+    keys: [
+      "dataLogDir",
+      "preAllocSize",
+      "txnLogSizeLimitInKb",
+      "snapshot.*",
+      "snapSizeLimitInKb",
+      "datadir.autocreate",
+      "db.autocreate",
+      "snapshotSizeFactor",
+      "commitLogCount",
+      "serializeLastProcessedZxid.enabled"
+    ]
+  },
+  {
+    why: "every acknowledged write is durable before its acknowledgement, and what has queued leaves together",
+    keys: ["forceSync", "flushDelay", "maxWriteQueuePollTime", "maxBatchSize", "fsync.warningthresholdms"]
+  },
+  {
+    why: "peers meet over the bus, not over sockets of their own",
+    keys: [
+      "observerMasterPort",
+      "observerMaster.sizeLimit",
+      "quorumListenOnAllIPs",
+      "sslQuorum",
+      "portUnification",
+      "sslQuorumReloadCertFiles",
+      "ssl.quorum.*",
+      "multiAddress.*",
+      "quorum.auth.*",
+      "quorum.cnxn.threads.size",
+      "cnxTimeout",
+      "quorumCnxnTimeoutMs",
+      "electionPortBindRetry",
+      "tcpKeepAlive",
+      "connectToLearnerMasterLimit",
+      "leader.nodelay",
+      "follower.nodelay",
+      "learner.asyncSending",
+      "learner.closeSocketAsync",
+      "leader.closeSocketAsync",
+      "leaderConnectDelayDuringRetryMs",
+      "leader.maxTimeToWaitForEpoch",
+      "observer.*",
+      "messageTracker.*"
+    ]
+  },
+  {
+    why: "there are no thread pools, JVM or Java classes here",
+    keys: [
+      "commitProcessor.*",
+      "nio.*",
+      "netty.*",
+      "serverCnxnFactory",
+      "jvm.pause.*",
+      "watchManagerName",
+      "watcherCleanThreadsNum",
+      "watcherCleanThreshold",
+      "watcherCleanIntervalInSeconds",
+      "maxInProcessingDeadWatchers",
+      "bitHashCacheSize",
+      "intBufferStartingSizeBytes",
+      "maxResponseCacheSize",
+      "maxGetChildrenResponseCacheSize",
+      "metricsProvider.*",
+      "pathStats.*",
+      "forward_learner_requests_to_commit_processor_disabled",
+      "follower.skipLearnerRequestToNextProcessor",
+      "request_throttler.shutdownTimeout"
+    ]
+  },
+  {
+    why: "the peers of an ensemble synchronise as fast as their windows allow",
+    keys: ["leader.maxConcurrentSnapSyncs", "leader.maxConcurrentDiffSyncs", "forceSnapshotSync", "syncEnabled"]
+  },
+  {
+    why: "always on here",
+    keys: [
+      "skipACL",
+      "digest.enabled",
+      "closeSessionTxn.enabled",
+      "electionAlg",
+      "peerType",
+      "standaloneEnabled",
+      "leaderServes"
+    ]
+  },
+  {
+    why: "not offered by this version",
+    keys: [
+      "superUser",
+      "superUser.N",
+      "X509AuthenticationProvider.*",
+      "SASLAuthenticationProvider.*",
+      "DigestAuthenticationProvider.superDigest",
+      "DigestAuthenticationProvider.digestAlg",
+      "authProvider.*",
+      "kerberos.*",
+      "letAnySaslUserDoX",
+      "localSessionsEnabled",
+      "localSessionsUpgradingEnabled",
+      "reconfigEnabled",
+      "extendedTypesEnabled",
+      "emulate353TTLNodes",
+      "znode.container.*",
+      "enforceQuota",
+      "enableEagerACLCheck",
+      "jute.maxbuffer.extrasize",
+      "largeRequestMaxBytes",
+      "largeRequestThreshold",
+      "connection_throttle_*",
+      "request_throttle_*",
+      "request_stale_*",
+      "throttled_op_wait_time",
+      "admin.*",
+      "readonlymode.enabled",
+      "audit.*",
+      "oraclePath",
+      "ensembleAuthName",
+      "IPAuthenticationProvider.*",
+      "fips-mode",
+      "ssl.*",
+      "cluster.*"
+    ]
+  }
+]
+
+/** Ignoring one of these would open what the operator meant to close, or change who makes a quorum. */
+export const REFUSED: ReadonlyArray<Foreign> = [
+  { why: "quorums are majorities here", keys: ["group.N", "weight.N"] },
+  { why: "the server.N lines belong into zoo.cfg itself", keys: ["dynamicConfigFile"] },
+  {
+    why: "TLS for clients is not offered by this version",
+    keys: ["secureClientPort", "secureClientPortAddress"]
+  },
+  {
+    why: "SASL and enforced authentication are not offered by this version",
+    keys: [
+      "sessionRequireClientSASLAuth",
+      "enforce.auth.*",
+      "allowSaslFailedClients",
+      "DigestAuthenticationProvider.enabled"
+    ]
+  }
+]
+
+/** Values of refused keys that say what holds anyway. */
+const HARMLESS: ReadonlySet<string> = new Set([
+  "sessionRequireClientSASLAuth=false",
+  "enforce.auth.enabled=false",
+  "allowSaslFailedClients=false",
+  "DigestAuthenticationProvider.enabled=true"
+])
+
+/** What becomes of a key that is ZooKeeper's but none of ours; undefined if ZooKeeper does not know it either. */
+export const foreign = (
+  key: string,
+  value: string
+): { readonly kind: "ignored" | "refused"; readonly why: string } | undefined => {
+  const refused = REFUSED.find((entry) => entry.keys.some((pattern) => matches(pattern, key)))
+  const ignored = IGNORED.find((entry) => entry.keys.some((pattern) => matches(pattern, key)))
+  if (ignored !== undefined) return { kind: "ignored", why: ignored.why }
+  if (refused === undefined) return undefined
+  if (HARMLESS.has(`${key}=${value}`)) return { kind: "ignored", why: "that is how it is here anyway" }
+  return { kind: "refused", why: refused.why }
+}
+
+const matches = (pattern: string, key: string): boolean => {
+  if (pattern.endsWith("*")) return key.startsWith(pattern.slice(0, -1))
+  if (pattern.endsWith(".N")) return key.startsWith(pattern.slice(0, -1)) && /^\d+$/.test(key.slice(pattern.length - 1))
+  return key === pattern
+}

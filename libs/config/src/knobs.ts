@@ -1,0 +1,216 @@
+/**
+ * Every knob, declared once: its type, unit, default and meaning. zoo.cfg, the environment, the checks at start-up and
+ * the table that `--help-config` prints all come from this schema.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+
+/** `zookeeper`: the same name and meaning as in ZooKeeper. `mapped`: accepted, means something close. `zkmesh`: ours. */
+export type Origin = "zookeeper" | "mapped" | "zkmesh"
+
+export interface About {
+  readonly unit: string
+  readonly origin: Origin
+  readonly meaning: string
+  /** What a knob without a default of its own falls back to. */
+  readonly otherwise?: string
+}
+
+declare module "effect/Schema" {
+  namespace Annotations {
+    interface Annotations {
+      readonly "~zkmesh/knob"?: (About & { readonly default: string | undefined }) | undefined
+    }
+  }
+}
+
+const whole = (min: number, max: number) =>
+  Schema.String.check(Schema.isPattern(/^-?\d+$/, { expected: "a whole number" })).pipe(
+    Schema.decodeTo(
+      Schema.Number.check(
+        Schema.isBetween({ minimum: min, maximum: max }, { expected: `a whole number from ${min} to ${max}` })
+      ),
+      SchemaTransformation.numberFromString
+    )
+  )
+
+const flag = Schema.String.check(Schema.isPattern(/^(true|false)$/i, { expected: "true or false" })).pipe(
+  Schema.decodeTo(
+    Schema.Boolean,
+    SchemaTransformation.transform({ decode: (text) => text.toLowerCase() === "true", encode: String })
+  )
+)
+
+const text = Schema.String.check(Schema.isNonEmpty({ expected: "a value" }))
+
+const words = Schema.String.pipe(
+  Schema.decodeTo(
+    Schema.Array(Schema.String),
+    SchemaTransformation.transform({
+      decode: (line): ReadonlyArray<string> =>
+        line
+          .split(",")
+          .map((word) => word.trim())
+          .filter((word) => word !== ""),
+      encode: (list) => list.join(",")
+    })
+  )
+)
+
+const INT = 2 ** 31 - 1
+const count = whole(0, INT)
+const positive = whole(1, INT)
+const port = whole(1, 65_535)
+
+/** A token of NATS's subjects: no blanks, dots or wildcards. */
+const name = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z0-9_-]+$/, { expected: "letters, digits, '-' and '_' only" })
+)
+
+type Encoded = Schema.Constraint & { readonly Encoded: string }
+
+/** A knob with a default, written as it would be in zoo.cfg. */
+const knob = <S extends Encoded & Schema.Top>(schema: S, fallback: S["Encoded"], about: About) =>
+  schema
+    .pipe(Schema.withDecodingDefaultKey(Effect.succeed(fallback)))
+    .annotate({ "~zkmesh/knob": { ...about, default: fallback } })
+
+/** A knob that may be absent. */
+const maybe = <S extends Encoded & Schema.Top>(schema: S, about: About) =>
+  Schema.optionalKey(schema.annotate({ "~zkmesh/knob": { ...about, default: undefined } }))
+
+const zookeeper = (unit: string, meaning: string): About => ({ unit, origin: "zookeeper", meaning })
+const mapped = (unit: string, meaning: string): About => ({ unit, origin: "mapped", meaning })
+const ours = (unit: string, meaning: string): About => ({ unit, origin: "zkmesh", meaning })
+
+const time = {
+  tickTime: knob(
+    positive,
+    "3000",
+    zookeeper("ms", "the base unit of time; heartbeats and timeouts are multiples of it")
+  ),
+  initLimit: knob(positive, "10", zookeeper("ticks", "how long a learner may take to synchronise with a new leader")),
+  syncLimit: knob(positive, "5", zookeeper("ticks", "how long a peer may be silent or lag before it is given up")),
+  minSessionTimeout: knob(whole(-1, INT), "-1", zookeeper("ms", "shortest session timeout granted; -1: 2 ticks")),
+  maxSessionTimeout: knob(whole(-1, INT), "-1", zookeeper("ms", "longest session timeout granted; -1: 20 ticks"))
+}
+
+const clients = {
+  clientPort: maybe(port, {
+    ...zookeeper("port", "where clients connect"),
+    otherwise: "2181, then the next free step per peer in the ensemble placement"
+  }),
+  clientPortAddress: maybe(text, {
+    ...zookeeper("address", "the address that clients connect to"),
+    otherwise: "127.0.0.1 in the ensemble placement, else all"
+  }),
+  clientPortListenBacklog: knob(
+    whole(-1, INT),
+    "-1",
+    zookeeper("connections", "length of the accept queue; -1: the system's")
+  ),
+  maxClientCnxns: knob(count, "60", zookeeper("connections", "per client address and frontend; 0: no limit")),
+  maxCnxns: knob(count, "0", zookeeper("connections", "in all per frontend; 0: no limit")),
+  "jute.maxbuffer": knob(whole(1024, INT), "1048575", zookeeper("bytes", "largest frame that a client may send")),
+  globalOutstandingLimit: knob(
+    positive,
+    "1000",
+    zookeeper(
+      "requests",
+      "unanswered requests per frontend connection to a peer, above which client sockets are not read"
+    )
+  ),
+  "4lw.commands.whitelist": knob(words, "srvr", zookeeper("list", "four-letter words that are answered; *: all")),
+  clientTcpKeepAlive: knob(flag, "false", zookeeper("bool", "TCP keep-alive on client sockets"))
+}
+
+const ensemble = {
+  dataDir: maybe(text, {
+    ...mapped("path", "holds the embedded Postgres (ensemble placement) and, as in ZooKeeper, the file myid"),
+    otherwise: "./data in the ensemble placement"
+  }),
+  snapCount: knob(
+    whole(2, INT),
+    "100000",
+    mapped("transactions", "a checkpoint of the tree is written at least this often")
+  ),
+  "fastleader.minNotificationInterval": knob(
+    positive,
+    "200",
+    zookeeper("ms", "first pause between election notifications")
+  ),
+  "fastleader.maxNotificationInterval": knob(
+    positive,
+    "5000",
+    mapped("ms", "longest such pause (ZooKeeper's default: 60000)")
+  )
+}
+
+const own = {
+  "peer.id": maybe(whole(1, 255), {
+    ...ours("id", "N of this peer's server.N"),
+    otherwise: "--id, ZOO_MY_ID, or the file myid in dataDir"
+  }),
+  "ensemble.name": knob(
+    name,
+    "zkmesh",
+    ours("name", "prefix of every NATS subject: ensembles of different names share a broker")
+  ),
+  bus: maybe(Schema.Literals(["loopback", "nats"]), {
+    ...ours("choice", "how services reach each other"),
+    otherwise: "loopback in the ensemble placement, else nats"
+  }),
+  "nats.servers": knob(words, "127.0.0.1:4222", ours("list", "NATS servers, host:port")),
+  "nats.user": maybe(text, ours("text", "NATS user")),
+  "nats.password": maybe(text, ours("text", "NATS password")),
+  "nats.token": maybe(text, ours("text", "NATS token, instead of user and password")),
+  store: maybe(Schema.Literals(["embedded", "postgres", "memory"]), {
+    ...ours("choice", "where a peer's log and tree are kept; memory survives nothing"),
+    otherwise: "postgres if postgres.url is set, else embedded (ensemble placement)"
+  }),
+  "postgres.url": maybe(
+    text,
+    ours("URL", "a peer's database; {id} becomes the peer's id; postgres.url.N is peer N's own")
+  ),
+  "postgres.port": maybe(port, { ...ours("port", "of the embedded Postgres"), otherwise: "a free one" }),
+  "checkpoint.intervalMs": knob(
+    positive,
+    "10000",
+    ours("ms", "how often changed znodes are written to the checkpoint")
+  ),
+  "log.retain": knob(count, "1000000", ours("transactions", "kept in the log behind the checkpoint; 0: all, for ever")),
+  "broadcast.windowBytes": knob(
+    whole(65_536, INT),
+    "8388608",
+    ours("bytes", "proposed and not yet committed, or sent and not yet taken, per link")
+  ),
+  "election.finalizeWaitMs": knob(count, "50", ours("ms", "how long a winning vote waits for a better one")),
+  "frontend.name": maybe(name, {
+    ...ours("name", "this frontend's address on the bus"),
+    otherwise: "the peer's id, or host and pid"
+  }),
+  "frontend.maxOutstanding": knob(
+    positive,
+    "1000",
+    ours("requests", "unanswered requests of one connection, above which its socket is not read")
+  ),
+  "restart.minMs": knob(positive, "200", ours("ms", "pause before a failed peer is built again, doubled each time")),
+  "restart.maxMs": knob(positive, "5000", ours("ms", "longest such pause")),
+  "logger.level": knob(
+    Schema.Literals(["trace", "debug", "info", "warn", "error"]),
+    "info",
+    ours("choice", "least severe line that is logged")
+  ),
+  "logger.format": knob(
+    Schema.Literals(["auto", "pretty", "json"]),
+    "auto",
+    ours("choice", "auto: pretty on a terminal, else one JSON object per line")
+  )
+}
+
+/** Key → value, as decoded. `server.N` and `postgres.url.N` are families of keys and read apart. */
+export const Knobs = Schema.Struct({ ...time, ...clients, ...ensemble, ...own })
+
+export type Knobs = typeof Knobs.Type
+export type KnobKey = keyof Knobs
