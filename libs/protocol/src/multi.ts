@@ -11,6 +11,7 @@ import {
   type SetDataRequest,
   type VersionedPathRequest,
   writeCreateRequest,
+  writeCreateTTLRequest,
   writeSetDataRequest,
   writeVersionedPathRequest,
   writeWatchedPathRequest
@@ -98,27 +99,31 @@ export const readMultiReadRequest = (reader: JuteReader): Array<MultiRead> => re
 /** Ends the list of operations, or of results. */
 export const writeMultiEnd = (writer: JuteWriter): void => writeMultiHeader(writer, -1, true, -1)
 
+/** An operation's own request record: what a request of its own holds, and what follows its header in a multi. */
+export const writeOp = (writer: JuteWriter, op: MultiWrite): void => {
+  switch (op.op) {
+    case OpCode.createTTL:
+      writeCreateTTLRequest(writer, op)
+      break
+    case OpCode.create:
+    case OpCode.create2:
+    case OpCode.createContainer:
+      writeCreateRequest(writer, op)
+      break
+    case OpCode.delete:
+    case OpCode.check:
+      writeVersionedPathRequest(writer, op)
+      break
+    case OpCode.setData:
+      writeSetDataRequest(writer, op)
+      break
+  }
+}
+
 export const writeMultiRequest = (writer: JuteWriter, ops: ReadonlyArray<MultiWrite>): void => {
   for (const op of ops) {
     writeMultiHeader(writer, op.op, false, -1)
-    switch (op.op) {
-      case OpCode.createTTL:
-        writeCreateRequest(writer, op)
-        writer.long(op.ttl)
-        break
-      case OpCode.create:
-      case OpCode.create2:
-      case OpCode.createContainer:
-        writeCreateRequest(writer, op)
-        break
-      case OpCode.delete:
-      case OpCode.check:
-        writeVersionedPathRequest(writer, op)
-        break
-      case OpCode.setData:
-        writeSetDataRequest(writer, op)
-        break
-    }
+    writeOp(writer, op)
   }
   writeMultiEnd(writer)
 }
