@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { zxid } from "@zkmesh/numbers"
 import type { TxnBatch } from "@zkmesh/txn"
-import { type CorruptBatch, joinBatches } from "@zkmesh/txn"
+import { joinBatches } from "@zkmesh/txn"
 import type { Layer, Scope } from "effect"
 import { Effect, Stream } from "effect"
 import type { CheckpointDelta, StoredNode } from "../src/index.ts"

@@ -1,0 +1,261 @@
+/**
+ * FastLeaderElection: who leads, decided by votes that spread until a majority agrees on the best one.
+ *
+ * A core: `step` takes an event with the time in it and returns what to do. It stands on notifications that may be lost,
+ * repeated or overtaken: only a voter's newest one matters, and whoever is still looking repeats its own.
+ *
+ * It follows ZooKeeper's (FastLeaderElection.java) with three changes that cost a message and save a wait:
+ * - a decision, and later its establishment, is told to everybody at once, so that who looks on need not ask again;
+ * - a looking voter answers a notification that shows that the sender has not heard it;
+ * - if every voter has been heard in this round no better vote can come, and the decision does not wait for one.
+ */
+import type { Notification, Role, Vote } from "@zkmesh/messages"
+import type { Sid, Zxid } from "@zkmesh/numbers"
+
+export interface ElectionOptions {
+  readonly sid: Sid
+  readonly voters: ReadonlyArray<Sid>
+  /** Learns who leads and follows, but has no vote. */
+  readonly observer: boolean
+  /** How soon an unanswered vote is repeated; doubles up to the maximum. */
+  readonly minNotificationMs: number
+  readonly maxNotificationMs: number
+  /** How long a majority waits for a better vote. */
+  readonly finalizeWaitMs: number
+}
+
+export type ElectionInput =
+  /** Starts an election, with this to offer. */
+  | { readonly _tag: "Look"; readonly now: number; readonly zxid: Zxid; readonly currentEpoch: number }
+  /** The elected leader is established in `epoch`. */
+  | { readonly _tag: "Settled"; readonly now: number; readonly role: Role; readonly epoch: number }
+  | { readonly _tag: "Heard"; readonly now: number; readonly notification: Notification }
+  /** The time of the last Timer has come; a Tick at any other time does no harm. */
+  | { readonly _tag: "Tick"; readonly now: number }
+
+export type ElectionOutput =
+  | { readonly _tag: "Send"; readonly notification: Notification }
+  | { readonly _tag: "Elected"; readonly leader: Sid; readonly round: number }
+  /** Replaces the timer before it; undefined: none is needed. */
+  | { readonly _tag: "Timer"; readonly at: number | undefined }
+
+/** An observer's own vote: anything is better, and nobody counts it. */
+const NO_VOTE: Vote = { leader: 0, zxid: -1, peerEpoch: -1 }
+
+/** The order of votes: epoch, then zxid, then id. */
+export const better = (a: Vote, b: Vote): boolean =>
+  a.peerEpoch !== b.peerEpoch ? a.peerEpoch > b.peerEpoch : a.zxid !== b.zxid ? a.zxid > b.zxid : a.leader > b.leader
+
+const same = (a: Notification, b: Notification): boolean =>
+  a.leader === b.leader &&
+  a.peerEpoch === b.peerEpoch &&
+  ((a.state !== "looking" && b.state !== "looking") || (a.zxid === b.zxid && a.round === b.round))
+
+export class FastLeaderElection {
+  private readonly options: ElectionOptions
+  private readonly voters: ReadonlySet<Sid>
+  private outputs: Array<ElectionOutput> = []
+
+  /** Before the first Look a peer has nothing to say. */
+  private state: Role | "idle" = "idle"
+  private round = 0
+  /** Its own offer in this election. */
+  private initial: Vote = NO_VOTE
+  /** What it votes for now; after the decision, the decided vote. */
+  private vote: Vote = NO_VOTE
+  /** Each voter's newest vote of this round, its own among them. */
+  private readonly votes = new Map<Sid, Notification>()
+  /** What voters that are not looking have said since this election began, whatever their round. */
+  private readonly settled = new Map<Sid, Notification>()
+
+  private lastBroadcast = 0
+  private resendAfter = 0
+  private resendAt: number | undefined
+  private finalizeAt: number | undefined
+  private timerAt: number | undefined
+
+  constructor(options: ElectionOptions) {
+    this.options = options
+    this.voters = new Set(options.voters)
+  }
+
+  step(input: ElectionInput): ReadonlyArray<ElectionOutput> {
+    switch (input._tag) {
+      case "Look":
+        this.look(input.now, input.zxid, input.currentEpoch)
+        break
+      case "Settled":
+        this.settle(input.now, input.role, input.epoch)
+        break
+      case "Heard":
+        this.hear(input.now, input.notification)
+        break
+      case "Tick":
+        // The timer is spent, also if it came too early to be of use.
+        this.timerAt = undefined
+        this.tick(input.now)
+        break
+    }
+    this.setTimer()
+    const outputs = this.outputs
+    this.outputs = []
+    return outputs
+  }
+
+  private look(now: number, zxid: Zxid, currentEpoch: number): void {
+    const { sid, observer, minNotificationMs } = this.options
+    this.state = "looking"
+    this.round++
+    this.initial = observer ? NO_VOTE : { leader: sid, zxid, peerEpoch: currentEpoch }
+    this.vote = this.initial
+    this.votes.clear()
+    this.settled.clear()
+    this.finalizeAt = undefined
+    this.resendAfter = minNotificationMs
+    this.announce(now)
+    this.consider(now)
+  }
+
+  /** Later joiners compare epochs, so everybody who is settled has to name the established one. */
+  private settle(now: number, role: Role, epoch: number): void {
+    if (this.state === "idle" || this.state === "looking") return
+    this.state = role
+    this.vote = { ...this.vote, peerEpoch: epoch }
+    this.announce(now)
+  }
+
+  private tick(now: number): void {
+    if (this.state !== "looking") return
+    if (this.finalizeAt !== undefined && now >= this.finalizeAt) {
+      this.decide(now, this.vote)
+    } else if (this.resendAt !== undefined && now >= this.resendAt) {
+      this.resendAfter = Math.min(this.resendAfter * 2, this.options.maxNotificationMs)
+      this.announce(now)
+    }
+  }
+
+  private hear(now: number, heard: Notification): void {
+    const { sid } = this.options
+    if (this.state === "idle" || heard.from === sid || (heard.to !== 0 && heard.to !== sid)) return
+    if (!this.voters.has(heard.from) || (this.state !== "looking" && heard.state === "looking")) this.answer(heard)
+    else if (this.state !== "looking" || !this.voters.has(heard.leader)) return
+    else if (heard.state === "looking") this.hearLooking(now, heard)
+    else if (heard.state !== "observing") this.hearSettled(now, heard)
+  }
+
+  private hearLooking(now: number, heard: Notification): void {
+    this.settled.delete(heard.from)
+    if (heard.round < this.round) {
+      this.answer(heard)
+      return
+    }
+    if (heard.round > this.round) {
+      this.round = heard.round
+      this.votes.clear()
+      this.adopt(now, better(heard, this.initial) ? heard : this.initial)
+    } else if (better(heard, this.vote)) {
+      this.adopt(now, heard)
+    } else if (heard.to === 0 && (better(this.vote, heard) || this.isStale(now))) {
+      // The sender speaks to all as if it had not heard this vote: it may have been lost.
+      this.answer(heard)
+    }
+    this.votes.set(heard.from, heard)
+    this.consider(now)
+  }
+
+  private isStale(now: number): boolean {
+    return now - this.lastBroadcast >= this.options.minNotificationMs
+  }
+
+  /** Joining an established ensemble. */
+  private hearSettled(now: number, heard: Notification): void {
+    if (heard.round === this.round) {
+      this.votes.set(heard.from, heard)
+      if (this.agree(this.votes, heard) && this.leaderOk(this.votes, heard)) {
+        this.decide(now, heard)
+        return
+      }
+    }
+    this.settled.set(heard.from, heard)
+    if (this.agree(this.settled, heard) && this.leaderOk(this.settled, heard)) {
+      this.round = heard.round
+      this.decide(now, heard)
+    }
+  }
+
+  /**
+   * A leader has to say so itself, or voters could keep electing one that has gone. And if it is said to be this peer, it
+   * must be by the vote that this peer offers now: what it was elected for in an earlier life no longer counts.
+   */
+  private leaderOk(said: ReadonlyMap<Sid, Notification>, heard: Notification): boolean {
+    if (heard.leader !== this.options.sid) return said.get(heard.leader)?.state === "leading"
+    return (
+      heard.round === this.round &&
+      heard.zxid === this.initial.zxid &&
+      heard.peerEpoch === this.initial.peerEpoch &&
+      this.initial !== NO_VOTE
+    )
+  }
+
+  private adopt(now: number, vote: Vote): void {
+    this.vote = { leader: vote.leader, zxid: vote.zxid, peerEpoch: vote.peerEpoch }
+    this.finalizeAt = undefined
+    this.announce(now)
+  }
+
+  /** Decides, or starts to wait for a better vote, once a majority votes as this peer does. */
+  private consider(now: number): void {
+    if (!this.agree(this.votes, this.notification(0))) {
+      this.finalizeAt = undefined
+    } else if (this.votes.size === this.voters.size) {
+      this.decide(now, this.vote)
+    } else {
+      this.finalizeAt ??= now + this.options.finalizeWaitMs
+    }
+  }
+
+  private agree(votes: ReadonlyMap<Sid, Notification>, vote: Notification): boolean {
+    let count = 0
+    for (const other of votes.values()) if (same(other, vote)) count++
+    return count * 2 > this.voters.size
+  }
+
+  private decide(now: number, vote: Vote): void {
+    const { sid, observer } = this.options
+    this.vote = { leader: vote.leader, zxid: vote.zxid, peerEpoch: vote.peerEpoch }
+    this.state = observer ? "observing" : vote.leader === sid ? "leading" : "following"
+    this.finalizeAt = undefined
+    this.announce(now)
+    this.outputs.push({ _tag: "Elected", leader: vote.leader, round: this.round })
+  }
+
+  /** Tells everybody; while looking, again and again. An observer only asks. */
+  private announce(now: number): void {
+    const looking = this.state === "looking"
+    this.resendAt = looking ? now + this.resendAfter : undefined
+    this.lastBroadcast = now
+    const notification = this.notification(0)
+    if (looking && !this.options.observer) this.votes.set(this.options.sid, notification)
+    if (looking || !this.options.observer) this.outputs.push({ _tag: "Send", notification })
+  }
+
+  private answer(heard: Notification): void {
+    // An observer's vote is worth nothing to anybody.
+    if (!this.options.observer) this.outputs.push({ _tag: "Send", notification: this.notification(heard.from) })
+  }
+
+  private notification(to: Sid): Notification {
+    const state = this.state === "idle" ? "looking" : this.state
+    return { _tag: "Notification", from: this.options.sid, to, state, round: this.round, ...this.vote }
+  }
+
+  private setTimer(): void {
+    const at =
+      this.finalizeAt === undefined || this.resendAt === undefined
+        ? (this.finalizeAt ?? this.resendAt)
+        : Math.min(this.finalizeAt, this.resendAt)
+    if (at === this.timerAt) return
+    this.timerAt = at
+    this.outputs.push({ _tag: "Timer", at })
+  }
+}
