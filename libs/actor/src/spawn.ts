@@ -1,0 +1,164 @@
+/** An actor: its mailbox, its pass, its timers and the effects beside it, all of which end with its scope. */
+import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
+import { ActorDied, type ActorContext, type ActorRef, type Handler, Supervisor } from "./actor.ts"
+import { isOver } from "./supervisor.ts"
+import { wake } from "./turns.ts"
+
+/** Messages handed to one pass at most: bounds how long a pass takes, and the memory of its outputs. */
+export const MAX_BATCH = 4096
+/** Messages waiting at most. Sources are flow controlled, so more is a broken invariant and not a busy hour. */
+export const MAILBOX_LIMIT = 100_000
+
+export interface SpawnOptions {
+  readonly maxBatch?: number
+  readonly mailboxLimit?: number
+}
+
+type Run = (effect: Effect.Effect<void>) => unknown
+
+class Mailbox<M> implements ActorContext<M> {
+  readonly self: ActorRef<M>
+  handler: Handler<M> | undefined
+  private readonly name: string
+  private readonly supervisor: Supervisor["Service"]
+  private readonly run: Run
+  private readonly maxBatch: number
+  private readonly limit: number
+  private readonly timers = new Set<NodeJS.Timeout>()
+  private readonly pass = (): void => this.drain()
+  private queue: Array<M> = []
+  private awake = false
+  private ended = false
+
+  constructor(name: string, supervisor: Supervisor["Service"], run: Run, options: SpawnOptions) {
+    this.name = name
+    this.supervisor = supervisor
+    this.run = run
+    this.maxBatch = options.maxBatch ?? MAX_BATCH
+    this.limit = options.mailboxLimit ?? MAILBOX_LIMIT
+    this.self = { name, tell: (message) => this.tell(message) }
+  }
+
+  now(): number {
+    return performance.now()
+  }
+
+  wallClock(): number {
+    return Date.now()
+  }
+
+  after(ms: number, message: M): () => void {
+    if (this.ended) return () => {}
+    const timer = setTimeout(() => {
+      this.timers.delete(timer)
+      this.tell(message)
+    }, ms)
+    this.timers.add(timer)
+    return () => {
+      clearTimeout(timer)
+      this.timers.delete(timer)
+    }
+  }
+
+  every(ms: number, message: M): () => void {
+    if (this.ended) return () => {}
+    const timer = setInterval(() => this.tell(message), ms)
+    this.timers.add(timer)
+    return () => {
+      clearInterval(timer)
+      this.timers.delete(timer)
+    }
+  }
+
+  pipe(effect: Effect.Effect<M, unknown>): void {
+    if (this.ended) return
+    const told = Effect.map(Effect.exit(effect), (exit) => {
+      if (Exit.isSuccess(exit)) this.tell(exit.value)
+      else this.fail(Cause.squash(exit.cause))
+    })
+    this.run(told)
+  }
+
+  end(): void {
+    this.ended = true
+    this.queue = []
+    for (const timer of this.timers) clearTimeout(timer)
+    this.timers.clear()
+  }
+
+  private tell(message: M): void {
+    if (this.ended) return
+    if (this.queue.length >= this.limit) {
+      this.fail(new Error(`its mailbox holds ${this.limit} messages and gets more`))
+      return
+    }
+    this.queue.push(message)
+    if (!this.awake) {
+      this.awake = true
+      wake(this.pass)
+    }
+  }
+
+  private drain(): void {
+    this.awake = false
+    if (this.ended) return
+    if (isOver(this.supervisor)) {
+      this.end()
+      return
+    }
+    const batch = this.takeBatch()
+    if (batch.length === 0) return
+    try {
+      this.handler?.(batch)
+    } catch (cause) {
+      this.fail(cause)
+    }
+  }
+
+  /** Swaps the queue out; what is beyond the bound stays for the next pass. */
+  private takeBatch(): Array<M> {
+    const queue = this.queue
+    if (queue.length <= this.maxBatch) {
+      this.queue = []
+      return queue
+    }
+    this.queue = queue.slice(this.maxBatch)
+    queue.length = this.maxBatch
+    this.awake = true
+    wake(this.pass)
+    return queue
+  }
+
+  private fail(cause: unknown): void {
+    if (this.ended) return
+    this.end()
+    this.supervisor.fail(new ActorDied({ actor: this.name, cause }))
+  }
+}
+
+/**
+ * Starts an actor that lives until the scope closes. `make` gets the context and returns the pass; an exception in the
+ * pass, a failed effect or a full mailbox fails the supervisor, and no pass under it runs any more.
+ */
+export const spawnWith = <M>(
+  name: string,
+  options: SpawnOptions,
+  make: (context: ActorContext<M>) => Handler<M>
+): Effect.Effect<ActorRef<M>, never, Scope.Scope | Supervisor> =>
+  Effect.gen(function* () {
+    const supervisor = yield* Supervisor
+    // Acquired before the mailbox, so that closing the scope silences the actor first and then interrupts its effects.
+    const run = yield* FiberSet.makeRuntime<never, void, never>()
+    const mailbox = yield* Effect.acquireRelease(
+      Effect.sync(() => new Mailbox<M>(name, supervisor, run, options)),
+      (mailbox) => Effect.sync(() => mailbox.end())
+    )
+    mailbox.handler = make(mailbox)
+    return mailbox.self
+  })
+
+/** `spawnWith` and the default bounds. */
+export const spawn = <M>(
+  name: string,
+  make: (context: ActorContext<M>) => Handler<M>
+): Effect.Effect<ActorRef<M>, never, Scope.Scope | Supervisor> => spawnWith(name, {}, make)
