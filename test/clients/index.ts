@@ -1,0 +1,43 @@
+import { join } from "node:path"
+import { temporary } from "../setup/directories.ts"
+import { tools } from "../setup/packages.ts"
+import { run } from "../setup/processes.ts"
+import { checkZkCli } from "./zkcli.ts"
+
+const here = import.meta.dirname
+
+/** The clients that people have, each with its daily work, against any connect string. */
+export const clients: ReadonlyArray<{ readonly name: string; readonly check: (connect: string) => Promise<void> }> = [
+  { name: "kazoo", check: (connect) => kazoo("kazoo_daily.py", connect) },
+  { name: "kazoo's recipes", check: (connect) => kazoo("kazoo_recipes.py", connect) },
+  { name: "zkCli.sh", check: checkZkCli },
+  { name: "the C client", check: cClient }
+]
+
+async function kazoo(script: string, connect: string): Promise<void> {
+  await run({
+    name: script,
+    command: tools.python.path,
+    args: [join(here, script), connect],
+    env: { PYTHONDONTWRITEBYTECODE: "1" },
+    timeoutMs: 150_000
+  })
+}
+
+let compiled: Promise<string> | undefined
+
+async function cClient(connect: string): Promise<void> {
+  compiled ??= compile()
+  await run({ name: "the C client", command: await compiled, args: [connect], timeoutMs: 100_000 })
+}
+
+async function compile(): Promise<string> {
+  const program = join(temporary("c-client"), "client")
+  const warnings = ["-O1", "-Wall", "-Wextra", "-Werror"]
+  await run({
+    name: "gcc",
+    command: tools.gcc.path,
+    args: [...warnings, "-o", program, join(here, "client.c"), "-lzookeeper_mt", "-lpthread"]
+  })
+  return program
+}

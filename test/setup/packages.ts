@@ -1,0 +1,47 @@
+import { spawnSync } from "node:child_process"
+import { existsSync } from "node:fs"
+
+interface Tool {
+  /** What shows that it is there. */
+  readonly path: string
+  readonly packages: ReadonlyArray<string>
+}
+
+/** What the end-to-end tests use of Debian 12: the real clients, the real ZooKeeper, the real broker. */
+export const tools = {
+  zookeeper: { path: "/usr/share/java/zookeeper.jar", packages: ["zookeeper", "default-jre-headless"] },
+  java: { path: "/usr/bin/java", packages: ["default-jre-headless"] },
+  zkCli: { path: "/usr/share/zookeeper/bin/zkCli.sh", packages: ["zookeeper"] },
+  kazoo: { path: "/usr/lib/python3/dist-packages/kazoo/client.py", packages: ["python3-kazoo"] },
+  python: { path: "/usr/bin/python3", packages: ["python3"] },
+  libzookeeper: { path: "/usr/include/zookeeper/zookeeper.h", packages: ["libzookeeper-mt-dev"] },
+  gcc: { path: "/usr/bin/gcc", packages: ["gcc", "libc6-dev"] },
+  nats: { path: "/usr/sbin/nats-server", packages: ["nats-server"] }
+} satisfies Record<string, Tool>
+
+/** Installs what is missing, or says in one line what to install. */
+export function ensureTools(names: ReadonlyArray<keyof typeof tools>, say: (line: string) => void): void {
+  const missing = [...new Set(names.filter((name) => !existsSync(tools[name].path)).flatMap((n) => tools[n].packages))]
+  if (missing.length === 0) return
+  const command = `apt-get install -y --no-install-recommends ${missing.join(" ")}`
+  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) {
+    throw new Error(`The end-to-end tests use Debian packages that are not installed. Run: sudo ${command}`)
+  }
+  say(`Installing what the end-to-end tests use: ${missing.join(" ")}`)
+  apt(["update"])
+  apt(command.split(" ").slice(1))
+  const absent = names.filter((name) => !existsSync(tools[name].path))
+  if (absent.length > 0) throw new Error(`apt-get installed ${missing.join(" ")}, but ${absent.join(" ")} is not there`)
+}
+
+function apt(args: ReadonlyArray<string>): void {
+  const result = spawnSync("apt-get", args, {
+    encoding: "utf8",
+    timeout: 600_000,
+    // A package's own server must not start: the tests start theirs, on ports of their own.
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" }
+  })
+  if (result.status !== 0) {
+    throw new Error(`apt-get ${args.join(" ")} failed:\n${result.stdout}\n${result.stderr}`)
+  }
+}
