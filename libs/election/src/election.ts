@@ -30,6 +30,8 @@ export type ElectionInput =
   /** The elected leader is established in `epoch`. */
   | { readonly _tag: "Settled"; readonly now: number; readonly role: Role; readonly epoch: number }
   | { readonly _tag: "Heard"; readonly now: number; readonly notification: Notification }
+  /** Who looked is gone: nothing may be said in its name until it looks again. */
+  | { readonly _tag: "Stop" }
   /** The time of the last Timer has come; a Tick at any other time does no harm. */
   | { readonly _tag: "Tick"; readonly now: number }
 
@@ -89,6 +91,10 @@ export class FastLeaderElection {
         break
       case "Heard":
         this.hear(input.now, input.notification)
+        break
+      case "Stop":
+        this.state = "idle"
+        this.resendAt = this.finalizeAt = undefined
         break
       case "Tick":
         // The timer is spent, also if it came too early to be of use.

@@ -192,6 +192,17 @@ describe("a peer that has not looked yet", () => {
   it("says nothing", () => {
     assert.deepStrictEqual(heard(core(1), vote(2, 2)), [])
   })
+
+  it("says nothing either once it has stopped, and remembers its round when it looks again", () => {
+    const election = core(1, [1])
+    look(election, 1)
+    assert.deepStrictEqual(election.step({ _tag: "Stop" }), [])
+    assert.deepStrictEqual(heard(election, vote(9, 0, { zxid: -1 })), [])
+    assert.deepStrictEqual(sends(look(election, 1))[0], [0, 1, "looking", 2])
+    const looking = core(1)
+    look(looking, 1)
+    assert.deepStrictEqual(looking.step({ _tag: "Stop" }), [{ _tag: "Timer", at: undefined }])
+  })
 })
 
 describe("an observer", () => {

@@ -1,0 +1,1 @@
+export { type ElectionServiceOptions, runElection } from "./Election.ts"
