@@ -1,0 +1,346 @@
+/**
+ * A leader, from its election to the first doubt.
+ *
+ * discovery: a quorum's FollowerInfo → a new epoch, durable → LeaderInfo → a quorum's AckEpoch
+ * synchronization: currentEpoch durable → each learner is brought up to date (`LearnerSync`) → a quorum's AckNewLeader
+ * broadcast: the whole history is committed; proposals are published, acknowledged, committed in order.
+ */
+import type { FanOut, LearnerToLeader, TreeDigest } from "@zkmesh/messages"
+import { counterOf, epochOf, hex, zxid as makeZxid, type Sid, type Zxid } from "@zkmesh/numbers"
+import type { TxnBatch } from "@zkmesh/txn"
+import { invariant } from "./invariant.ts"
+import { Liveness } from "./liveness.ts"
+import type { PeerState } from "./state.ts"
+import { LearnerSync } from "./sync.ts"
+import type { LinkId, Phase, ReadOp, WriteOp } from "./types.ts"
+
+export class LearnerHandle {
+  readonly link: LinkId
+  sid: Sid = 0
+  votes = false
+  stage: "opened" | "asked" | "informed" | "acked" = "opened"
+  /** What AckEpoch said. */
+  lastZxid: Zxid = 0
+  heardAt: number
+  sync: LearnerSync | undefined
+  /** It has acknowledged NewLeader: it counts. */
+  isSynced = false
+  /** Everything up to here is durable there. */
+  acked: Zxid = 0
+
+  constructor(link: LinkId, now: number) {
+    this.link = link
+    this.heardAt = now
+  }
+}
+
+export class Leader {
+  private readonly state: PeerState
+  phase: Phase = "discovery"
+  epoch = 0
+  readonly learners = new Map<LinkId, LearnerHandle>()
+  /** The last zxid that was logged when this reign began. */
+  private readonly history: Zxid
+  private readonly historyEpoch: number
+  private readonly infos = new Map<Sid, number>()
+  private readonly epochAcks = new Set<Sid>()
+  private readonly liveness: Liveness
+  private epochIsDurable = false
+  private waiting: WriteOp | undefined
+  private digest: TreeDigest | undefined
+  private readonly startedAt: number
+  establishedAt = 0
+
+  constructor(state: PeerState) {
+    this.state = state
+    this.history = state.log.last
+    this.historyEpoch = state.currentEpoch
+    this.startedAt = state.now
+    this.liveness = new Liveness(state, this)
+    this.infos.set(state.config.sid, state.acceptedEpoch)
+    this.tryEpoch()
+  }
+
+  opened(link: LinkId): void {
+    this.learners.set(link, new LearnerHandle(link, this.state.now))
+  }
+
+  broken(link: LinkId, detail: string): void {
+    const learner = this.learners.get(link)
+    if (learner === undefined) return
+    this.state.note(`learner ${learner.sid} has gone: ${detail}`)
+    this.drop(learner)
+    this.liveness.check()
+  }
+
+  private drop(learner: LearnerHandle): void {
+    learner.sync?.close()
+    this.learners.delete(learner.link)
+  }
+
+  dismiss(learner: LearnerHandle, detail: string): void {
+    this.state.note(`learner ${learner.sid} is sent away: ${detail}`)
+    this.drop(learner)
+    this.state.breakLearner(learner.link, detail)
+  }
+
+  heard(link: LinkId, message: LearnerToLeader): void {
+    const learner = this.learners.get(link)
+    if (learner === undefined) return
+    learner.heardAt = this.state.now
+    switch (message._tag) {
+      case "FollowerInfo":
+        this.followerInfo(learner, message.sid, message.acceptedEpoch, message.observer)
+        return
+      case "AckEpoch":
+        this.ackEpoch(learner, message.currentEpoch, message.lastZxid, message.counts)
+        return
+      case "NeedSnap":
+        if (learner.sync === undefined) {
+          this.dismiss(learner, "NeedSnap before a sync")
+          return
+        }
+        learner.sync.needSnap()
+        return
+      case "SyncAck":
+        this.liveness.progressed()
+        learner.sync?.acked(message.bytes)
+        return
+      case "AckNewLeader":
+        this.ackNewLeader(learner, message.epoch)
+        return
+      case "Ack":
+        this.ack(learner, message.zxid)
+        return
+    }
+  }
+
+  private followerInfo(learner: LearnerHandle, sid: Sid, acceptedEpoch: number, observer: boolean): void {
+    const { state } = this
+    if (learner.stage !== "opened") {
+      this.dismiss(learner, "a second FollowerInfo")
+      return
+    }
+    learner.votes = state.majority.voters.has(sid)
+    if (learner.votes === observer || sid === state.config.sid) {
+      this.dismiss(learner, `server ${sid} is not what this ensemble thinks it is`)
+      return
+    }
+    for (const other of this.learners.values()) if (other.sid === sid) this.dismiss(other, "it has come back")
+    learner.sid = sid
+    learner.stage = "asked"
+    if (this.epochIsDurable) {
+      this.inform(learner, acceptedEpoch)
+      return
+    }
+    // While the new epoch is on its way to the disk this learner may come too late to be counted.
+    if (learner.votes && this.epoch === 0) this.infos.set(sid, acceptedEpoch)
+    this.tryEpoch()
+  }
+
+  /** Zab.tla LeaderProcessCEPOCH: one more than a quorum has ever accepted. */
+  private tryEpoch(): void {
+    const { state } = this
+    if (this.epoch !== 0 || !state.majority.has(this.infos.keys())) return
+    this.epoch = Math.max(...this.infos.values()) + 1
+    // Throws at the end of the world (2^21 epochs) rather than make an inexact zxid.
+    makeZxid(this.epoch, 1)
+    this.waiting = state.write({ _tag: "SetAcceptedEpoch", epoch: this.epoch })
+  }
+
+  private inform(learner: LearnerHandle, acceptedEpoch: number): void {
+    // A voter that has promised more could never join this reign: a new one will begin beyond its promise.
+    if (learner.votes && acceptedEpoch > this.epoch) {
+      this.state.doubts(`server ${learner.sid} has accepted epoch ${acceptedEpoch}, beyond ${this.epoch}`)
+      return
+    }
+    learner.stage = "informed"
+    this.state.emit({
+      _tag: "ToLearner",
+      link: learner.link,
+      message: { _tag: "LeaderInfo", epoch: this.epoch }
+    })
+  }
+
+  private ackEpoch(learner: LearnerHandle, currentEpoch: number, lastZxid: Zxid, counts: boolean): void {
+    // It has cut its log or taken a snapshot, and says where it stands now.
+    if (learner.sync !== undefined) {
+      learner.sync.start(lastZxid)
+      return
+    }
+    if (learner.stage !== "informed") {
+      this.dismiss(learner, "AckEpoch before LeaderInfo")
+      return
+    }
+    learner.stage = "acked"
+    learner.lastZxid = lastZxid
+    this.liveness.progressed()
+    if (this.phase !== "discovery") {
+      this.startSync(learner)
+      return
+    }
+    if (!learner.votes) return
+    // Zab.tla: the leader's history has to be the best of a quorum's.
+    const isAhead = currentEpoch > this.historyEpoch || (currentEpoch === this.historyEpoch && lastZxid > this.history)
+    if (isAhead) {
+      this.dismiss(learner, `it is ahead: epoch ${currentEpoch}, ${hex(lastZxid)}`)
+      return
+    }
+    if (counts) this.epochAcks.add(learner.sid)
+    this.tryCurrentEpoch()
+  }
+
+  private tryCurrentEpoch(): void {
+    const { state } = this
+    if (this.waiting !== undefined || this.phase !== "discovery" || !state.majority.has(this.epochAcks)) return
+    this.waiting = state.write({ _tag: "SetCurrentEpoch", epoch: this.epoch })
+  }
+
+  stored(op: WriteOp): void {
+    if (op !== this.waiting) return
+    this.waiting = undefined
+    if (op._tag === "SetAcceptedEpoch") {
+      this.epochIsDurable = true
+      this.epochAcks.add(this.state.config.sid)
+      for (const learner of this.learners.values()) if (learner.stage === "asked") this.inform(learner, 0)
+      this.tryCurrentEpoch()
+    } else if (op._tag === "SetCurrentEpoch") {
+      this.phase = "synchronization"
+      for (const learner of this.learners.values()) if (learner.stage === "acked") this.startSync(learner)
+      this.tryEstablish()
+    }
+  }
+
+  private startSync(learner: LearnerHandle): void {
+    learner.sync = new LearnerSync(this.state, learner.link, this.epoch)
+    learner.sync.start(learner.lastZxid)
+  }
+
+  private ackNewLeader(learner: LearnerHandle, epoch: number): void {
+    if (learner.sync?.isJoined !== true || epoch !== this.epoch) {
+      this.dismiss(learner, "a stray AckNewLeader")
+      return
+    }
+    learner.isSynced = true
+    learner.acked = learner.sync.joinedAt
+    this.liveness.progressed()
+    if (this.phase === "broadcast") this.upToDate(learner)
+    else this.tryEstablish()
+  }
+
+  /** Zab.tla LeaderProcessACKLD: with a quorum behind it the whole history is committed. */
+  private tryEstablish(): void {
+    const { state, epoch } = this
+    const synced = [state.config.sid]
+    for (const learner of this.learners.values()) if (learner.isSynced) synced.push(learner.sid)
+    if (this.phase !== "synchronization" || !state.majority.has(synced)) return
+    invariant(this.history >= state.committed, `leading without committed ${hex(state.committed)}`)
+    this.phase = "broadcast"
+    this.establishedAt = state.now
+    state.commitTo(this.history)
+    state.counters.syncMs = state.now - this.startedAt
+    state.feed.become({ _tag: "Role", role: "leading", epoch, leader: state.config.sid }, this.history)
+    state.emit({ _tag: "ToElection", message: { _tag: "Settled", role: "leading", epoch } })
+    state.note(`leading in epoch ${epoch} from ${hex(this.history)}`)
+    for (const learner of this.learners.values()) if (learner.isSynced) this.upToDate(learner)
+    this.liveness.established()
+  }
+
+  private upToDate(learner: LearnerHandle): void {
+    const message = { _tag: "UpToDate", committed: this.state.committed } as const
+    this.state.emit({ _tag: "ToLearner", link: learner.link, message })
+  }
+
+  /** From the own znode; anything of another reign has been overtaken by events and is asked for again. */
+  propose(epoch: number, batch: TxnBatch): void {
+    const { state } = this
+    if (this.phase !== "broadcast" || epoch !== this.epoch) {
+      invariant(epoch <= state.currentEpoch, `the znode proposes in epoch ${epoch}, which has not come`)
+      return
+    }
+    const previous = state.log.last
+    const first = epochOf(previous) === epoch ? previous + 1 : makeZxid(epoch, 1)
+    invariant(batch.first === first, `the znode proposes ${hex(batch.first)}, expected ${hex(first)}`)
+    invariant(batch.last - batch.first + 1 === batch.count, `the znode's batch at ${hex(first)} has a hole`)
+    if (epochOf(batch.last) !== epoch || counterOf(batch.last) > state.config.counterLimit) {
+      state.doubts(`epoch ${epoch} has no zxids left`)
+      return
+    }
+    this.publish({ _tag: "Propose", leader: state.config.sid, epoch, previous, batch })
+    state.log.accept(batch)
+    state.counters.proposed(batch.count, batch.bytes.length)
+  }
+
+  private ack(learner: LearnerHandle, zxid: Zxid): void {
+    // Before AckNewLeader it is only a sign of life: what it has may not be ours.
+    if (!learner.isSynced || zxid <= learner.acked) return
+    if (zxid > this.state.log.last) {
+      this.dismiss(learner, `it acknowledges ${hex(zxid)}, never proposed`)
+      return
+    }
+    learner.acked = zxid
+  }
+
+  /** Zab.tla LeaderProcessACK, once per pass: everything that a quorum has durably, in one message. */
+  commit(): void {
+    if (this.phase !== "broadcast") return
+    const { state } = this
+    const { majority } = state
+    majority.begin()
+    majority.add(state.log.durable)
+    for (const learner of this.learners.values()) if (learner.isSynced && learner.votes) majority.add(learner.acked)
+    const reached = majority.reached()
+    if (reached === undefined || reached <= state.committed) return
+    state.commitTo(reached)
+    this.publishCommit()
+    if (counterOf(reached) >= state.config.counterLimit) state.doubts(`epoch ${this.epoch} is used up`)
+  }
+
+  publishCommit(): void {
+    const { state, epoch, digest } = this
+    this.digest = undefined
+    this.publish({ _tag: "Commit", leader: state.config.sid, epoch, zxid: state.committed, digest })
+  }
+
+  private publish(message: FanOut): void {
+    this.state.emit({ _tag: "Publish", message })
+  }
+
+  /** The own znode's digest goes out with the next commit. */
+  digested(digest: TreeDigest): void {
+    this.digest = digest
+  }
+
+  tick(): void {
+    this.liveness.tick()
+  }
+
+  found(op: ReadOp, zxid: Zxid | undefined): void {
+    for (const learner of this.learners.values()) learner.sync?.found(op, zxid)
+  }
+  read(op: ReadOp, batches: ReadonlyArray<TxnBatch>): void {
+    for (const learner of this.learners.values()) learner.sync?.read(op, batches)
+  }
+  snapshotOpened(op: ReadOp, zxid: Zxid): void {
+    for (const learner of this.learners.values()) learner.sync?.snapshotOpened(op, zxid)
+  }
+  snapshotRead(op: ReadOp, bytes: Uint8Array, last: boolean): void {
+    for (const learner of this.learners.values()) learner.sync?.snapshotRead(op, bytes, last)
+  }
+
+  /** Nothing after this may be purged: a learner still needs it. */
+  get pinned(): Zxid {
+    let pinned = Number.POSITIVE_INFINITY
+    for (const learner of this.learners.values()) {
+      if (learner.sync !== undefined && learner.sync.pinned < pinned) pinned = learner.sync.pinned
+    }
+    return pinned
+  }
+
+  close(reason: string): void {
+    for (const learner of [...this.learners.values()]) {
+      this.drop(learner)
+      this.state.breakLearner(learner.link, reason)
+    }
+  }
+}

@@ -1,0 +1,345 @@
+/**
+ * A follower or an observer of one leader, from the dial to the first doubt.
+ *
+ * discovery: FollowerInfo → LeaderInfo → (acceptedEpoch durable) → AckEpoch
+ * synchronization: Diff | Trunc | Snap …, NewLeader → (history durable, then currentEpoch) → AckNewLeader
+ * broadcast: UpToDate, then the fan-out: append → Ack, and deliver what is committed.
+ *
+ * The order log, epoch, acknowledgement is what ZOOKEEPER-4643 and 4646 got wrong.
+ */
+import type { FanOut, LeaderToLearner, LearnerToLeader } from "@zkmesh/messages"
+import { hex, type Sid, type Zxid } from "@zkmesh/numbers"
+import type { TxnBatch } from "@zkmesh/txn"
+import { InvariantBroken } from "./invariant.ts"
+import type { PeerState } from "./state.ts"
+import type { LinkId, Phase, WriteOp } from "./types.ts"
+
+type Proposal = Extract<FanOut, { _tag: "Propose" }>
+
+type Stage =
+  /** The link is not open yet. */
+  | "dialing"
+  /** FollowerInfo is sent. */
+  | "asking"
+  /** The new epoch is on its way to the disk. */
+  | "accepting"
+  /** The leader knows where this learner stands and decides how it is brought up to date. */
+  | "standing"
+  | "truncating"
+  | "restoring"
+  | "diff"
+  /** NewLeader has come; the history and then the epoch become durable. */
+  | "joining"
+  /** AckNewLeader is sent. */
+  | "joined"
+  | "serving"
+
+const MAX_DIALS = 5
+
+export class Learner {
+  private readonly state: PeerState
+  readonly leader: Sid
+  private readonly nextLink: () => LinkId
+  private link: LinkId
+  private stage: Stage = "dialing"
+  private dials = 0
+  private redial = false
+  epoch = 0
+  private snapshotZxid: Zxid = 0
+  private newLeaderLast: Zxid = 0
+  /** What the fan-out has brought before its turn, oldest first. */
+  private early: Array<Proposal> = []
+  private earlyBytes = 0
+  private earlyCommit: Zxid = 0
+  private waiting: WriteOp | undefined
+  private heardAt: number
+  private readonly startedAt: number
+  private beatAt: number
+
+  constructor(state: PeerState, leader: Sid, nextLink: () => LinkId) {
+    this.state = state
+    this.leader = leader
+    this.nextLink = nextLink
+    this.link = 0
+    this.startedAt = state.now
+    this.heardAt = state.now
+    this.beatAt = state.now
+    this.dial()
+  }
+
+  get phase(): Phase {
+    if (this.stage === "serving") return "broadcast"
+    return this.stage === "dialing" || this.stage === "asking" || this.stage === "accepting"
+      ? "discovery"
+      : "synchronization"
+  }
+  isLink(link: LinkId): boolean {
+    return this.link === link
+  }
+
+  private dial(): void {
+    this.dials++
+    this.redial = false
+    this.link = this.nextLink()
+    this.state.emit({ _tag: "DialLeader", link: this.link, leader: this.leader })
+  }
+
+  opened(): void {
+    const { config, acceptedEpoch, observer } = this.state
+    this.stage = "asking"
+    this.heardAt = this.state.now
+    this.tell({ _tag: "FollowerInfo", sid: config.sid, acceptedEpoch, observer })
+  }
+
+  broken(detail: string): void {
+    if (this.stage === "dialing" && this.dials < MAX_DIALS) this.redial = true
+    else this.state.doubts(`the link to leader ${this.leader} broke: ${detail}`)
+  }
+
+  heard(message: LeaderToLearner): void {
+    this.heardAt = this.state.now
+    switch (message._tag) {
+      case "LeaderInfo":
+        this.leaderInfo(message.epoch)
+        return
+      case "Diff":
+        if (!this.expect("standing", message._tag)) return
+        if (message.after !== this.state.log.last) {
+          this.state.doubts("the leader's Diff starts elsewhere")
+          return
+        }
+        this.stage = "diff"
+        return
+      case "Trunc":
+        if (!this.expect("standing", message._tag)) return
+        this.stage = "truncating"
+        this.waiting = this.state.write({ _tag: "Truncate", zxid: message.zxid })
+        return
+      case "Snap":
+        if (!this.expect("standing", message._tag)) return
+        this.stage = "restoring"
+        this.state.write({ _tag: "Restore", zxid: message.zxid })
+        this.snapshotZxid = message.zxid
+        return
+      case "SnapChunk":
+        if (!this.expect("restoring", message._tag)) return
+        this.state.write({ _tag: "RestoreChunk", bytes: message.bytes })
+        if (message.last) this.waiting = this.state.write({ _tag: "RestoreCommit", zxid: this.snapshotZxid })
+        return
+      case "Sync":
+        if (this.expect("diff", message._tag)) this.state.log.accept(message.batch)
+        return
+      case "NewLeader":
+        this.newLeader(message.epoch, message.last)
+        return
+      case "UpToDate":
+        this.upToDate(message.committed)
+        return
+    }
+  }
+
+  private leaderInfo(epoch: number): void {
+    if (!this.expect("asking", "LeaderInfo")) return
+    const { state } = this
+    // An observer's promise is worth nothing to anybody, so it may follow any leader that is not behind it.
+    const least = state.observer ? state.currentEpoch : state.acceptedEpoch
+    if (epoch < least) {
+      state.doubts(`leader ${this.leader} proposes epoch ${epoch}, older than ${least}`)
+      return
+    }
+    this.epoch = epoch
+    this.stage = "accepting"
+    if (epoch > state.acceptedEpoch) this.waiting = state.write({ _tag: "SetAcceptedEpoch", epoch })
+    // The same promise to the same leader: an epoch belongs to one reign, so to say it again is no second vote.
+    else this.ackEpoch(epoch === state.acceptedEpoch && state.acceptedFrom === this.leader)
+  }
+
+  private ackEpoch(counts: boolean): void {
+    const { currentEpoch, log } = this.state
+    this.stage = "standing"
+    this.tell({ _tag: "AckEpoch", currentEpoch, lastZxid: log.last, counts })
+  }
+
+  private newLeader(epoch: number, last: Zxid): void {
+    if (!this.expect("diff", "NewLeader")) return
+    const { state } = this
+    if (epoch !== this.epoch || last !== state.log.last) {
+      state.doubts(`NewLeader ${hex(last)} in epoch ${epoch}, but the log ends at ${hex(state.log.last)}`)
+      return
+    }
+    this.newLeaderLast = last
+    this.stage = "joining"
+    this.tryJoin()
+  }
+
+  /** Zab.tla FollowerProcessNEWLEADER: the history first, then the epoch, then the acknowledgement. */
+  private tryJoin(): void {
+    const { state } = this
+    if (this.stage !== "joining" || this.waiting !== undefined || state.log.durable !== this.newLeaderLast) return
+    if (state.currentEpoch < this.epoch) {
+      this.waiting = state.write({ _tag: "SetCurrentEpoch", epoch: this.epoch })
+      return
+    }
+    this.stage = "joined"
+    this.tell({ _tag: "AckNewLeader", epoch: this.epoch })
+    const early = this.early
+    this.early = []
+    this.earlyBytes = 0
+    for (const proposal of early) this.propose(proposal.previous, proposal.batch)
+    this.checkHole()
+  }
+
+  private upToDate(committed: Zxid): void {
+    if (!this.expect("joined", "UpToDate")) return
+    const { state } = this
+    this.stage = "serving"
+    state.commitTo(Math.max(committed, this.earlyCommit))
+    state.counters.syncMs = state.now - this.startedAt
+    const role = state.observer ? "observing" : "following"
+    state.feed.become({ _tag: "Role", role, epoch: this.epoch, leader: this.leader }, state.committed)
+    state.emit({ _tag: "ToElection", message: { _tag: "Settled", role, epoch: this.epoch } })
+    state.note(`${role} ${this.leader} in epoch ${this.epoch}`)
+  }
+
+  fanOut(message: FanOut): void {
+    if (message.leader !== this.leader || message.epoch !== this.epoch) return
+    this.heardAt = this.state.now
+    const isJoined = this.stage === "joined" || this.stage === "serving"
+    if (message._tag === "Propose") {
+      if (isJoined) this.propose(message.previous, message.batch)
+      else this.keepEarly(message)
+      return
+    }
+    if (message.zxid > this.earlyCommit) this.earlyCommit = message.zxid
+    if (isJoined) this.checkHole()
+    if (this.stage !== "serving") return
+    this.state.commitTo(message.zxid)
+    if (message.digest !== undefined) this.state.feed.digest(message.digest)
+  }
+
+  private propose(previous: Zxid, batch: TxnBatch): void {
+    const { state } = this
+    if (batch.last <= state.log.last) return
+    if (previous !== state.log.last) {
+      state.doubts(`a proposal follows ${hex(previous)}, but the log ends at ${hex(state.log.last)}`)
+      return
+    }
+    state.log.accept(batch)
+    state.counters.proposed(batch.count, batch.bytes.length)
+  }
+
+  /** The leader commits what this learner has never seen: a proposal was lost. */
+  private checkHole(): void {
+    const { log } = this.state
+    if (this.earlyCommit > log.last) {
+      this.state.doubts(`${hex(this.earlyCommit)} is committed, but the log ends at ${hex(log.last)}`)
+    }
+  }
+
+  /** Before NewLeader nobody knows which of these are new; the oldest are the likeliest to come by Sync as well. */
+  private keepEarly(proposal: Proposal): void {
+    this.early.push(proposal)
+    this.earlyBytes += proposal.batch.bytes.length
+    let drop = 0
+    while (this.earlyBytes > this.state.config.windowBytes) this.earlyBytes -= this.early[drop++]!.batch.bytes.length
+    if (drop > 0) this.early.splice(0, drop)
+  }
+
+  /** A write of this peer has ended; the state knows already. */
+  stored(op: WriteOp): void {
+    // While it catches up its own disk may be the slow one.
+    if (this.stage !== "serving") this.heardAt = this.state.now
+    if (op._tag === "Append") {
+      this.appended(op.batch)
+      return
+    }
+    if (op._tag === "RestoreChunk" && this.stage === "restoring") {
+      this.tell({ _tag: "SyncAck", bytes: op.bytes.length })
+    }
+    if (op !== this.waiting) return
+    this.waiting = undefined
+    switch (op._tag) {
+      case "SetAcceptedEpoch":
+        this.state.acceptedFrom = this.leader
+        this.ackEpoch(true)
+        return
+      case "SetCurrentEpoch":
+        this.tryJoin()
+        return
+      case "RestoreCommit":
+        this.ackEpoch(false)
+        return
+      default:
+        throw new InvariantBroken(`nobody waits for ${op._tag}`)
+    }
+  }
+
+  truncated(op: WriteOp, kept: Zxid | undefined): void {
+    if (op !== this.waiting) return
+    this.waiting = undefined
+    // Whether it was the zxid that was asked for or one before it: the leader decides again from there.
+    if (kept !== undefined) {
+      this.ackEpoch(false)
+      return
+    }
+    this.stage = "standing"
+    this.tell({ _tag: "NeedSnap" })
+  }
+
+  private appended(batch: TxnBatch): void {
+    switch (this.stage) {
+      case "diff":
+      case "joining":
+        this.tell({ _tag: "SyncAck", bytes: batch.bytes.length })
+        this.tryJoin()
+        return
+      case "joined":
+      case "serving":
+        // An observer's copy counts for nothing; its heartbeat tells how far it is.
+        if (!this.state.observer) this.tell({ _tag: "Ack", zxid: batch.last })
+        return
+      default:
+        throw new InvariantBroken(`an append has ended while ${this.stage}`)
+    }
+  }
+
+  /** What may go to the disk: an observer logs nothing that is not committed, except what it was synchronised with. */
+  get appendLimit(): Zxid {
+    if (!this.state.observer || this.stage === "diff" || this.stage === "joining") return Number.POSITIVE_INFINITY
+    return Math.max(this.state.committed, this.newLeaderLast)
+  }
+
+  tick(): void {
+    const { state } = this
+    if (this.redial) this.dial()
+    const silence = state.now - this.heardAt
+    if (this.phase === "discovery" && this.waiting === undefined) {
+      // Longer than the leader itself would wait, so that it is the first to give up.
+      if (silence > 2 * state.discoveryLimitMs) state.doubts(`leader ${this.leader} does not answer`)
+    } else if (silence > (this.stage === "serving" ? state.syncLimitMs : state.initLimitMs)) {
+      state.doubts(`leader ${this.leader} has been silent for ${Math.round(silence)} ms`)
+    }
+    if (state.now - this.beatAt >= state.config.tickTimeMs / 2 && this.phase !== "discovery") {
+      this.beatAt = state.now
+      this.tell({ _tag: "Ack", zxid: state.log.durable })
+    }
+  }
+
+  /** Ends it: nothing of this reign may reach the leader any more. */
+  close(reason: string): void {
+    if (!this.redial) this.state.emit({ _tag: "BreakLeader", link: this.link, detail: reason })
+    const isCommitting = this.waiting?._tag === "RestoreCommit"
+    if (this.stage === "restoring" && !isCommitting) this.state.write({ _tag: "RestoreAbort" })
+    this.waiting = undefined
+  }
+
+  private expect(stage: Stage, tag: string): boolean {
+    if (this.stage === stage) return true
+    this.state.doubts(`leader ${this.leader} sent ${tag} while this learner is ${this.stage}`)
+    return false
+  }
+
+  private tell(message: LearnerToLeader): void {
+    this.state.emit({ _tag: "ToLeader", link: this.link, message })
+  }
+}

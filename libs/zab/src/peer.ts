@@ -1,0 +1,287 @@
+/**
+ * One peer: LOOKING → (LEADING | FOLLOWING | OBSERVING), and with any doubt back to LOOKING.
+ *
+ * `step` takes one input and changes memory; `flush`, once at the end of a pass, adds what is worth doing once for all
+ * inputs of the pass (one append, one commit, one look at the znode's window) and returns what the shell owes.
+ */
+import type { FanOut, RoleChange, ZnodeToBroadcast } from "@zkmesh/messages"
+import type { Sid, Zxid } from "@zkmesh/numbers"
+import { invariant } from "./invariant.ts"
+import { Leader } from "./leader.ts"
+import { Learner } from "./learner.ts"
+import { PeerState } from "./state.ts"
+import { peerStats, type ZabStats } from "./stats.ts"
+import type { Input, LinkId, Output, PeerConfig, Phase, RecoveredLog, WriteOp } from "./types.ts"
+
+export class Peer {
+  private readonly state: PeerState
+  private leader: Leader | undefined
+  private learner: Learner | undefined
+  private electionIsOpen = false
+  /** A leader has been asked for. */
+  private hasLooked = false
+  private lookingSince = 0
+  /** Learners that came while this peer looks: what they have said waits until it knows whether it leads. */
+  private readonly early = new Map<LinkId, Array<Extract<Input, { _tag: "FromLearner" }>["message"]>>()
+  private lastLink: LinkId = 0
+
+  constructor(config: PeerConfig, recovered: RecoveredLog) {
+    this.state = new PeerState(config, recovered)
+    this.state.counters.looking++
+  }
+
+  get role(): RoleChange["role"] {
+    if (this.leader !== undefined) return "leading"
+    if (this.learner === undefined) return "looking"
+    return this.state.observer ? "observing" : "following"
+  }
+  get phase(): Phase | "election" {
+    return this.leader?.phase ?? this.learner?.phase ?? "election"
+  }
+  /** Of the leader that this peer is or follows. */
+  get epoch(): number {
+    return this.leader?.epoch ?? this.learner?.epoch ?? this.state.currentEpoch
+  }
+  get leaderSid(): Sid {
+    return this.leader !== undefined ? this.state.config.sid : (this.learner?.leader ?? 0)
+  }
+  get committed(): Zxid {
+    return this.state.committed
+  }
+  get lastLogged(): Zxid {
+    return this.state.log.last
+  }
+  get durable(): Zxid {
+    return this.state.log.durable
+  }
+  stats(): ZabStats {
+    return peerStats(this.state, this.leader, this.learner)
+  }
+
+  step(now: number, input: Input): void {
+    this.state.now = now
+    this.dispatch(input)
+    if (this.state.doubt !== undefined) this.look(this.state.doubt)
+  }
+
+  /** The end of a pass. */
+  flush(): Array<Output> {
+    const { state } = this
+    const before = state.committed
+    this.leader?.commit()
+    if (state.doubt !== undefined) this.look(state.doubt)
+    if (state.committed !== before) state.counters.commits++
+    if (this.leader !== undefined) state.append(Number.POSITIVE_INFINITY)
+    else if (this.learner !== undefined) state.append(this.learner.appendLimit)
+    state.feed.pump()
+    state.retention.purge(this.leader?.pinned ?? Number.POSITIVE_INFINITY)
+    this.tryLook()
+    return state.take()
+  }
+
+  private dispatch(input: Input): void {
+    switch (input._tag) {
+      case "FromFanOut":
+        this.fanOut(input.message)
+        return
+      case "FromLearner":
+        if (this.leader !== undefined) {
+          this.leader.heard(input.link, input.message)
+          return
+        }
+        return void this.early.get(input.link)?.push(input.message)
+      case "FromZnode":
+        if (this.state.feed.isLink(input.link)) this.fromZnode(input.message)
+        return
+      case "Stored":
+        this.stored(input.op)
+        return
+      case "FromLeader":
+        if (this.learner?.isLink(input.link)) this.learner.heard(input.message)
+        return
+      case "LearnerOpened":
+        this.learnerOpened(input.link)
+        return
+      case "LearnerBroken":
+        this.early.delete(input.link)
+        this.leader?.broken(input.link, input.detail)
+        return
+      case "LeaderOpened":
+        if (this.learner?.isLink(input.link)) this.learner.opened()
+        return
+      case "LeaderBroken":
+        if (this.learner?.isLink(input.link)) this.learner.broken(input.detail)
+        return
+      case "ZnodeOpened":
+        this.znodeOpened(input.link)
+        return
+      case "ZnodeBroken":
+        this.znodeBroken(input.link)
+        return
+      case "FromElection":
+        this.elected(input.message.leader)
+        return
+      case "ElectionOpened":
+        this.electionIsOpen = true
+        // An election service that has just started knows nothing of a leader that this peer has.
+        if (this.leader !== undefined || this.learner !== undefined) this.state.doubts("the election has started anew")
+        return
+      case "ElectionBroken":
+        this.electionIsOpen = false
+        this.hasLooked = false
+        return
+      case "Tick":
+        this.leader?.tick()
+        this.learner?.tick()
+        return
+      default:
+        this.storeAnswered(input)
+        return
+    }
+  }
+
+  private storeAnswered(
+    input: Extract<Input, { _tag: "Truncated" | "Found" | "Read" | "SnapshotOpened" | "SnapshotRead" | "Purged" }>
+  ): void {
+    const { state, leader } = this
+    switch (input._tag) {
+      case "Truncated":
+        state.pendingWrites--
+        if (input.kept !== undefined) state.truncated(input.kept)
+        this.learner?.truncated(input.op, input.kept)
+        return
+      case "Found":
+        leader?.found(input.op, input.zxid)
+        return
+      case "Read":
+        if (!state.feed.read(input.op, input.batches)) leader?.read(input.op, input.batches)
+        return
+      case "SnapshotOpened":
+        leader?.snapshotOpened(input.op, input.zxid)
+        return
+      case "SnapshotRead":
+        leader?.snapshotRead(input.op, input.bytes, input.last)
+        return
+      case "Purged":
+        state.retention.purged(input.op, input.floor)
+        return
+    }
+  }
+
+  private fanOut(message: FanOut): void {
+    if (message.leader !== this.state.config.sid) this.learner?.fanOut(message)
+  }
+
+  /** What has become durable is so whoever leads now; then whoever waited for it goes on. */
+  private stored(op: WriteOp): void {
+    const { state } = this
+    if (op._tag !== "Append") state.pendingWrites--
+    switch (op._tag) {
+      case "Append":
+        state.log.appended(op.batch, state.config.windowBytes)
+        state.retention.appended(op.batch.last, op.batch.count)
+        break
+      case "SetAcceptedEpoch":
+        state.acceptedEpoch = op.epoch
+        state.acceptedFrom = 0
+        break
+      case "SetCurrentEpoch":
+        state.currentEpoch = op.epoch
+        break
+      case "RestoreCommit":
+        state.restored(op.zxid)
+        break
+    }
+    this.leader?.stored(op)
+    this.learner?.stored(op)
+  }
+
+  private learnerOpened(link: LinkId): void {
+    if (this.leader !== undefined) this.leader.opened(link)
+    else if (this.learner !== undefined) this.state.breakLearner(link, `not leading: following ${this.learner.leader}`)
+    else this.early.set(link, [])
+  }
+
+  private fromZnode(message: ZnodeToBroadcast): void {
+    const { state } = this
+    switch (message._tag) {
+      case "Propose":
+        if (this.leader !== undefined) this.leader.propose(message.epoch, message.batch)
+        // Else it was prepared in a reign that is over: its session asks again once there is a leader.
+        else invariant(message.epoch <= state.currentEpoch, `the znode proposes in epoch ${message.epoch}`)
+        return
+      case "Applied":
+        state.feed.progressed(message.zxid)
+        if (message.digest !== undefined) this.leader?.digested(message.digest)
+        return
+      case "Checkpointed":
+        state.feed.checkpointed(message.zxid)
+        state.retention.checkpointed(message.zxid)
+        return
+      case "Hello":
+        state.feed.hello(message.applied)
+        return
+    }
+  }
+
+  private znodeOpened(link: LinkId): void {
+    if (this.leader?.phase === "broadcast" && this.state.feed.isConnected) {
+      this.state.doubts("the znode has started anew: what it had prepared is lost")
+    }
+    this.state.feed.opened(link)
+  }
+
+  private znodeBroken(link: LinkId): void {
+    if (!this.state.feed.isLink(link)) return
+    this.state.feed.broken()
+    if (this.leader?.phase === "broadcast") this.state.doubts("the znode has gone: what it had prepared is lost")
+  }
+
+  private elected(leader: Sid): void {
+    const { state } = this
+    if (!this.hasLooked || this.leader !== undefined || this.learner !== undefined) return
+    this.hasLooked = false
+    state.counters.electionMs = state.now - this.lookingSince
+    if (leader !== state.config.sid) {
+      this.learner = new Learner(state, leader, () => ++this.lastLink)
+      for (const link of this.early.keys()) state.breakLearner(link, `not leading: following ${leader}`)
+      this.early.clear()
+      return
+    }
+    this.leader = new Leader(state)
+    const early = [...this.early]
+    this.early.clear()
+    for (const [link, messages] of early) {
+      this.leader.opened(link)
+      for (const message of messages) this.leader.heard(link, message)
+    }
+  }
+
+  /** Gives up whatever it was. What is on its way to the disk is waited for before a vote is offered. */
+  private look(reason: string): void {
+    const { state } = this
+    state.doubt = undefined
+    state.note(`looking: ${reason}`)
+    this.leader?.close(reason)
+    this.learner?.close(reason)
+    this.leader = undefined
+    this.learner = undefined
+    this.hasLooked = false
+    this.lookingSince = state.now
+    state.counters.looking++
+    state.log.dropQueued()
+    state.feed.become({ _tag: "Role", role: "looking", epoch: state.currentEpoch, leader: 0 }, 0)
+  }
+
+  private tryLook(): void {
+    const { state } = this
+    if (this.leader !== undefined || this.learner !== undefined || this.hasLooked || !this.electionIsOpen) return
+    if (!state.isSettledOnDisk) return
+    // A leader without its znode is of no use, so others may be elected while it loads; but not for ever.
+    if (!state.feed.isConnected && state.now - this.lookingSince < state.syncLimitMs) return
+    this.hasLooked = true
+    // ZOOKEEPER-2845: the last logged zxid, not the last committed one.
+    const message = { _tag: "Look", zxid: state.log.last, currentEpoch: state.currentEpoch } as const
+    state.emit({ _tag: "ToElection", message })
+  }
+}

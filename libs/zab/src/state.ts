@@ -1,0 +1,147 @@
+/** What the parts of one peer's core share: its log, its epochs, the clock of this pass and what it owes the shell. */
+import type { TreeDigest } from "@zkmesh/messages"
+import { hex, type Sid, type Zxid } from "@zkmesh/numbers"
+import { ZnodeFeed } from "./feed.ts"
+import { invariant } from "./invariant.ts"
+import { LocalLog } from "./log.ts"
+import { Majority } from "./quorum.ts"
+import { Retention } from "./retention.ts"
+import type { LinkId, Output, PeerConfig, ReadOp, RecoveredLog, WriteOp } from "./types.ts"
+
+/** What an operator wants to know, counted as it happens. */
+export class Counters {
+  proposals = 0
+  commits = 0
+  lastProposalBytes = -1
+  minProposalBytes = -1
+  maxProposalBytes = -1
+  looking = 0
+  diffs = 0
+  truncs = 0
+  snaps = 0
+  /** Of the last election and of the last synchronisation. */
+  electionMs = 0
+  syncMs = 0
+
+  proposed(count: number, bytes: number): void {
+    this.proposals += count
+    const size = Math.round(bytes / count)
+    this.lastProposalBytes = size
+    if (size > this.maxProposalBytes) this.maxProposalBytes = size
+    if (this.minProposalBytes < 0 || size < this.minProposalBytes) this.minProposalBytes = size
+  }
+}
+
+export class PeerState {
+  readonly config: PeerConfig
+  readonly majority: Majority
+  readonly observer: boolean
+  readonly log: LocalLog
+  readonly feed: ZnodeFeed
+  readonly retention: Retention
+  readonly counters = new Counters()
+  readonly syncLimitMs: number
+  readonly initLimitMs: number
+  acceptedEpoch: number
+  currentEpoch: number
+  /** Who proposed `acceptedEpoch`, as far as this incarnation knows: to the same leader it may be acknowledged again. */
+  acceptedFrom: Sid = 0
+  /** Everything up to here is known to be committed; it may be ahead of what is durable here. */
+  committed: Zxid
+  now = 0
+  /** Set when there is any reason not to go on as leader or learner. */
+  doubt: string | undefined
+  /** Writes other than appends that the shell has not finished. */
+  pendingWrites = 0
+  private out: Array<Output> = []
+
+  constructor(config: PeerConfig, recovered: RecoveredLog) {
+    this.config = config
+    this.majority = new Majority(config.voters)
+    this.observer = !this.majority.voters.has(config.sid)
+    this.log = new LocalLog(recovered)
+    this.acceptedEpoch = recovered.acceptedEpoch
+    this.currentEpoch = recovered.currentEpoch
+    this.committed = recovered.checkpoint
+    this.syncLimitMs = config.syncLimit * config.tickTimeMs
+    this.initLimitMs = config.initLimit * config.tickTimeMs
+    this.feed = new ZnodeFeed(this, recovered.checkpoint)
+    this.retention = new Retention(this)
+  }
+
+  /** How long a leader may be without enough learners, and a learner without a leader's first word. */
+  get discoveryLimitMs(): number {
+    return Math.max(500, this.config.tickTimeMs)
+  }
+
+  /** Nothing of the log or the epochs is on its way to the disk. */
+  get isSettledOnDisk(): boolean {
+    return this.pendingWrites === 0 && !this.log.isAppending
+  }
+
+  /** What is both committed and durable here: what the znode may see. */
+  get deliverable(): Zxid {
+    return Math.min(this.committed, this.log.durable)
+  }
+
+  commitTo(zxid: Zxid): void {
+    if (zxid > this.committed) this.committed = zxid
+  }
+
+  emit(output: Output): void {
+    this.out.push(output)
+  }
+
+  write(op: WriteOp): WriteOp {
+    if (op._tag !== "Append") this.pendingWrites++
+    this.out.push({ _tag: "Write", op })
+    return op
+  }
+
+  read(op: ReadOp): ReadOp {
+    this.out.push({ _tag: "Read", op })
+    return op
+  }
+
+  note(text: string): void {
+    this.out.push({ _tag: "Note", text })
+  }
+
+  breakLearner(link: LinkId, detail: string): void {
+    this.out.push({ _tag: "BreakLearner", link, detail })
+  }
+
+  /** Gives the queued appends to the disk, up to `limit`. */
+  append(limit: Zxid): void {
+    const batch = this.log.nextAppend(limit, this.config.appendBytes)
+    if (batch !== undefined) this.write({ _tag: "Append", batch })
+  }
+
+  /** The log has been cut after `kept`: nothing that is known to be committed may have gone with the rest. */
+  truncated(kept: Zxid): void {
+    invariant(kept >= this.deliverable, `truncating to ${hex(kept)} would lose committed ${hex(this.deliverable)}`)
+    this.log.truncated(kept)
+    this.retention.truncated(kept)
+  }
+
+  restored(zxid: Zxid): void {
+    invariant(zxid >= this.deliverable, `a snapshot at ${hex(zxid)} would lose committed ${hex(this.deliverable)}`)
+    this.log.restored(zxid)
+    this.retention.restored(zxid)
+    this.commitTo(zxid)
+    this.feed.reload(zxid)
+  }
+
+  doubts(reason: string): void {
+    this.doubt ??= reason
+  }
+
+  take(): Array<Output> {
+    const { out } = this
+    this.out = []
+    return out
+  }
+}
+
+/** The leader's latest digest that has not yet travelled with a commit. */
+export type PendingDigest = TreeDigest | undefined
