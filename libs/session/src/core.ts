@@ -1,0 +1,335 @@
+/**
+ * A peer's session service, as a plain object: the clients that are attached here, the order of their requests (see
+ * `order.ts`), their watches, and on the leader which sessions have expired.
+ *
+ * Exactly once. A write stays in `pending` until it passes by in the stream (or is refused). Each time that the way to
+ * the leader opens, everything pending is sent again in order; prepare knows by its number what is in the log already.
+ */
+import type {
+  ClientRequest,
+  FrontendToSession,
+  PrepareToSession,
+  RoleChange,
+  SessionToZnode,
+  ZnodeToSession
+} from "@zkmesh/messages"
+import type { SessionId } from "@zkmesh/numbers"
+import { JuteWriter } from "@zkmesh/protocol"
+import { Connection, Frontend } from "./connection.ts"
+import type { Leader, SessionInput, SessionOptions, SessionOutput } from "./input.ts"
+import { answerLocally } from "./operations.ts"
+import { Order } from "./order.ts"
+import { Queries } from "./queries.ts"
+import { ReadOrder } from "./readOrder.ts"
+import { Stream } from "./stream.ts"
+import { ToLeader } from "./toLeader.ts"
+import { Tracking } from "./tracking.ts"
+import { Watchers } from "./watchers.ts"
+
+const NOBODY: RoleChange = { _tag: "Role", role: "looking", epoch: 0, leader: 0 }
+const TOKENS_PER_PEER = 2 ** 45
+
+export class SessionCore {
+  readonly options: SessionOptions
+  readonly writer = new JuteWriter()
+  readonly watchers: Watchers
+  readonly reads = new ReadOrder()
+  readonly tracking: Tracking
+  readonly order: Order
+  private readonly toLeader: ToLeader
+  private readonly stream: Stream
+  private readonly queries: Queries
+  readonly frontends = new Map<string, Frontend>()
+  /** The live connection of each session that is attached here; those whose client has gone, while writes are pending. */
+  readonly attached = new Map<SessionId, Connection>()
+  /** Connections whose session is not there yet, by token. */
+  readonly opening = new Map<number, Connection>()
+  role: RoleChange = NOBODY
+  /** Where writes go; undefined while nobody leads. A new object for every change of role: each wants a new link. */
+  leader: Leader | undefined
+  /** The time of the last step. */
+  now = 0
+  /** True between the stream's Hello and its end. */
+  connected = false
+  /** True as long as clients are welcome: there is a leader, or was one until a moment ago. */
+  serving = false
+  private leaderLostAt = 0
+  private expiryOpen = false
+  private nextToken: number
+  private toZnode: Array<SessionToZnode> = []
+  private touch: ReadonlyArray<SessionId> | undefined
+
+  constructor(options: SessionOptions) {
+    this.options = options
+    this.nextToken = options.firstToken % TOKENS_PER_PEER
+    this.watchers = new Watchers(options.mayRead, this.writer)
+    this.tracking = new Tracking(options.tickTimeMs)
+    this.toLeader = new ToLeader(options.sid)
+    this.order = new Order(this.reads, this.toLeader, this.tracking, (connection, op) =>
+      this.close(connection, `request ${op} out of place`)
+    )
+    this.stream = new Stream(this)
+    this.queries = new Queries(this)
+  }
+
+  /** `now`: monotonic, milliseconds. */
+  step(input: SessionInput, now: number): void {
+    this.now = now
+    switch (input._tag) {
+      case "FrontendOpened": {
+        const frontend = new Frontend(input.link)
+        this.frontends.set(input.link, frontend)
+        frontend.open(this.status())
+        return
+      }
+      case "FromFrontend": {
+        const frontend = this.frontends.get(input.link)
+        if (frontend !== undefined) for (const message of input.messages) this.fromFrontend(frontend, message)
+        return
+      }
+      case "FrontendBroken":
+        this.frontendBroken(input.link)
+        return
+      case "FromZnode":
+        for (const message of input.messages) this.fromZnode(message, now)
+        return
+      case "StreamBroken":
+        this.streamBroken()
+        return
+      case "PrepareOpened":
+        this.toLeader.found(this.opening.values(), this.attached.values(), this.tracking.closing)
+        return
+      case "FromPrepare":
+        for (const message of input.messages) this.rejected(message)
+        return
+      case "PrepareBroken":
+        this.toLeader.lost()
+        return
+      case "Touched":
+        for (const session of input.sessions) this.tracking.tracker?.touch(session, now)
+        return
+      case "ExpiryLink":
+        this.expiryOpen = input.open
+        return
+      case "Tick":
+        this.tick(now)
+        return
+    }
+  }
+
+  /** Everything that steps have caused since the last call; undefined if nothing. */
+  takeOutput(): SessionOutput | undefined {
+    const reads = this.reads.take()
+    const toZnode = this.toZnode
+    if (reads !== undefined) toZnode.push(reads)
+    const toPrepare = this.toLeader.take()
+    const toFrontends: Array<SessionOutput["toFrontends"][number]> = []
+    for (const frontend of this.frontends.values()) {
+      const messages = frontend.take()
+      if (messages !== undefined) toFrontends.push({ link: frontend.link, messages })
+    }
+    const touch = this.touch
+    if (toZnode.length + toPrepare.length + toFrontends.length === 0 && touch === undefined) return undefined
+    this.toZnode = []
+    this.touch = undefined
+    return { toZnode, toPrepare, touch, toFrontends }
+  }
+
+  /** Ends a connection; its frontend flushes what it was sent before, then closes the socket. */
+  close(connection: Connection, reason: string): void {
+    connection.frontend?.close({ _tag: "Close", conn: connection.conn, reason })
+    this.forget(connection)
+  }
+
+  sendToZnode(message: SessionToZnode): void {
+    this.toZnode.push(message)
+  }
+
+  // From frontends.
+
+  private fromFrontend(frontend: Frontend, message: FrontendToSession): void {
+    switch (message._tag) {
+      case "Requests":
+        this.order.take(frontend, message.requests)
+        return
+      case "Connect":
+        this.connect(frontend, message)
+        return
+      case "Identify": {
+        const connection = frontend.connections.get(message.conn)
+        if (connection !== undefined) connection.identity = message.identity
+        return
+      }
+      case "Disconnected": {
+        const connection = frontend.connections.get(message.conn)
+        if (connection !== undefined) this.disconnected(connection)
+        return
+      }
+      case "Query":
+        this.queries.ask(frontend, message)
+        return
+    }
+  }
+
+  private connect(frontend: Frontend, message: Extract<FrontendToSession, { _tag: "Connect" }>): void {
+    if (!this.serving) {
+      frontend.open({ _tag: "Refused", conn: message.conn, reason: "notServing" })
+      return
+    }
+    const { minSessionTimeoutMs, maxSessionTimeoutMs, sid } = this.options
+    const token = sid * TOKENS_PER_PEER + this.nextToken
+    this.nextToken = (this.nextToken + 1) % TOKENS_PER_PEER
+    const connection = new Connection(frontend, message.conn, token, message.identity, {
+      sessionId: message.sessionId,
+      password: message.password,
+      timeoutMs: Math.min(Math.max(message.timeoutMs, minSessionTimeoutMs), maxSessionTimeoutMs),
+      lastZxidSeen: message.lastZxidSeen
+    })
+    frontend.connections.set(message.conn, connection)
+    this.opening.set(token, connection)
+    this.toLeader.open(connection)
+  }
+
+  /** The client has gone. What it had asked for before is done all the same, as far as that is writes. */
+  private disconnected(connection: Connection): void {
+    connection.frontend?.connections.delete(connection.conn)
+    connection.frontend = undefined
+    this.watchers.leave(connection)
+    this.opening.delete(connection.token)
+    this.order.finish(connection)
+    if (connection.pending.length === 0) this.forget(connection)
+  }
+
+  private frontendBroken(link: string): void {
+    const frontend = this.frontends.get(link)
+    if (frontend === undefined) return
+    this.frontends.delete(link)
+    for (const connection of [...frontend.connections.values()]) this.disconnected(connection)
+  }
+
+  /** Nothing refers to the connection any more; answers that are still on their way to it find nobody. */
+  forget(connection: Connection): void {
+    connection.frontend?.connections.delete(connection.conn)
+    connection.frontend = undefined
+    this.watchers.leave(connection)
+    this.opening.delete(connection.token)
+    if (this.attached.get(connection.session) === connection) this.attached.delete(connection.session)
+  }
+
+  // From the leader's znode.
+
+  private rejected(message: PrepareToSession): void {
+    if (message.token !== 0) {
+      const connection = this.opening.get(message.token)
+      if (connection === undefined) return
+      const reason = message.reason === "ahead" || message.reason === "expired" ? message.reason : "notServing"
+      connection.frontend?.open({ _tag: "Refused", conn: connection.conn, reason })
+      this.forget(connection)
+      return
+    }
+    if (message.seq === 0) {
+      // The session that was to be closed for its silence had been closed already.
+      this.tracking.closing.delete(message.session)
+      return
+    }
+    const connection = this.attached.get(message.session)
+    if (connection?.connection === message.connection) this.close(connection, message.reason)
+  }
+
+  // From the peer's own znode.
+
+  private fromZnode(message: ZnodeToSession, now: number): void {
+    switch (message._tag) {
+      case "ReadReplies":
+        this.stream.readReplies(message)
+        return
+      case "Applied":
+        this.stream.applied(message, now)
+        return
+      case "Role":
+        this.roleChanged(message, now)
+        return
+      case "Hello":
+        // The tree has been replaced under the same link: what was watched or waited for is from another history.
+        if (this.connected) this.closeAll("the peer's tree was replaced")
+        this.connected = true
+        this.tracking.reset(message.sessions)
+        this.stream.start(message.zxid)
+        this.roleChanged(message.role, now)
+        return
+      case "Answer":
+        this.queries.answered(message.id, message.stats)
+        return
+    }
+  }
+
+  private roleChanged(role: RoleChange, now: number): void {
+    const before = this.role
+    this.role = role
+    this.leader = role.role === "looking" ? undefined : { sid: role.leader, epoch: role.epoch }
+    this.toLeader.lost()
+    if (role.role === "looking") {
+      if (before.role !== "looking") this.leaderLostAt = now
+      this.tracking.follow()
+    } else {
+      this.serving = true
+      if (role.role === "leading") this.tracking.lead(now)
+      else this.tracking.follow()
+    }
+    this.tellStatus()
+  }
+
+  private streamBroken(): void {
+    this.role = NOBODY
+    this.leader = undefined
+    this.connected = false
+    this.serving = false
+    this.toLeader.lost()
+    this.closeAll("the peer's znode was lost")
+    this.reads.clear()
+    this.toZnode = []
+    this.tracking.reset([])
+    this.queries.abandon()
+    this.tellStatus()
+  }
+
+  // Time.
+
+  private tick(now: number): void {
+    if (this.role.role === "looking") {
+      if (!this.serving || now - this.leaderLostAt < this.options.giveUpMs) return
+      this.serving = false
+      this.closeAll("no leader")
+      this.tellStatus()
+      return
+    }
+    if (this.role.role === "leading") {
+      for (const session of this.tracking.expire(now)) this.toLeader.expire(session)
+    } else if (this.expiryOpen) {
+      const heard = this.tracking.takeHeard()
+      if (heard.length > 0) this.touch = heard
+    }
+  }
+
+  private closeAll(reason: string): void {
+    for (const connection of [...this.opening.values()]) {
+      connection.frontend?.open({ _tag: "Refused", conn: connection.conn, reason: "notServing" })
+      this.forget(connection)
+    }
+    for (const connection of [...this.attached.values()]) this.close(connection, reason)
+  }
+
+  private status() {
+    const { role, epoch } = this.role
+    return { _tag: "Status", serving: this.serving, role, epoch, zxid: this.stream.zxid } as const
+  }
+
+  private tellStatus(): void {
+    for (const frontend of this.frontends.values()) frontend.open(this.status())
+  }
+
+  /** Answers a request about watches in its place in the order. */
+  answerLocal(connection: Connection, request: ClientRequest): Uint8Array {
+    return answerLocally(this.watchers, connection, request, this.stream.zxid, this.writer)
+  }
+}

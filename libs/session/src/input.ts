@@ -1,0 +1,59 @@
+import type {
+  FrontendToSession,
+  PrepareToSession,
+  Role,
+  SessionToFrontend,
+  SessionToPrepare,
+  SessionToZnode,
+  ZnodeToSession
+} from "@zkmesh/messages"
+import type { SessionId, Sid } from "@zkmesh/numbers"
+import type { MayRead } from "./watchers.ts"
+
+export interface SessionOptions {
+  readonly sid: Sid
+  readonly tickTimeMs: number
+  readonly minSessionTimeoutMs: number
+  readonly maxSessionTimeoutMs: number
+  /** How long clients are kept waiting without a leader. */
+  readonly giveUpMs: number
+  /** Random, below 2^45: connections are numbered from here on, within the peer's own part of the numbers. */
+  readonly firstToken: number
+  readonly mayRead: MayRead
+}
+
+/** What happens to the core. Links are named by their ids; those of the peer's own znode and of prepare are one each. */
+export type SessionInput =
+  | { readonly _tag: "FrontendOpened"; readonly link: string }
+  | { readonly _tag: "FromFrontend"; readonly link: string; readonly messages: ReadonlyArray<FrontendToSession> }
+  | { readonly _tag: "FrontendBroken"; readonly link: string }
+  | { readonly _tag: "FromZnode"; readonly messages: ReadonlyArray<ZnodeToSession> }
+  /** The stream has ended, so watches and order are lost: every connection ends with it. */
+  | { readonly _tag: "StreamBroken" }
+  /** The way to the leader's znode is open (or open again); what is pending goes there. */
+  | { readonly _tag: "PrepareOpened" }
+  | { readonly _tag: "FromPrepare"; readonly messages: ReadonlyArray<PrepareToSession> }
+  | { readonly _tag: "PrepareBroken" }
+  /** Another peer's session service has heard from these (to the leader). */
+  | { readonly _tag: "Touched"; readonly sessions: ReadonlyArray<SessionId> }
+  /** The way to the leader's session service is open, or not. */
+  | { readonly _tag: "ExpiryLink"; readonly open: boolean }
+  /** Twice per tickTime. */
+  | { readonly _tag: "Tick" }
+
+/** What the shell owes, in this order: reads go before writes, so that no read can be overtaken by what came after it. */
+export interface SessionOutput {
+  readonly toZnode: ReadonlyArray<SessionToZnode>
+  readonly toPrepare: ReadonlyArray<SessionToPrepare>
+  /** Sessions to report to the leader. */
+  readonly touch: ReadonlyArray<SessionId> | undefined
+  readonly toFrontends: ReadonlyArray<{ readonly link: string; readonly messages: ReadonlyArray<SessionToFrontend> }>
+}
+
+/** Where writes go: the shell keeps a prepare link open to exactly this leader in exactly this epoch. */
+export interface Leader {
+  readonly sid: Sid
+  readonly epoch: number
+}
+
+export type { Role }

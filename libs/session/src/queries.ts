@@ -1,0 +1,99 @@
+import type { FrontendToSession, Stats } from "@zkmesh/messages"
+import { hex } from "@zkmesh/numbers"
+import type { Frontend } from "./connection.ts"
+import type { SessionCore } from "./core.ts"
+
+type Query = Extract<FrontendToSession, { _tag: "Query" }>
+
+interface Asked {
+  readonly frontend: Frontend
+  readonly query: Query
+}
+
+/** An operator's questions: answered with what the session service knows, together with what its znode says. */
+export class Queries {
+  private readonly core: SessionCore
+  private readonly asked = new Map<number, Asked>()
+  private nextId = 1
+
+  constructor(core: SessionCore) {
+    this.core = core
+  }
+
+  ask(frontend: Frontend, query: Query): void {
+    if (query.name !== "stats" || !this.core.connected) {
+      this.answer({ frontend, query }, {})
+      return
+    }
+    const id = this.nextId++
+    this.asked.set(id, { frontend, query })
+    this.core.sendToZnode({ _tag: "Query", id })
+  }
+
+  answered(id: number, stats: Stats): void {
+    const asked = this.asked.get(id)
+    if (asked === undefined) return
+    this.asked.delete(id)
+    this.answer(asked, stats)
+  }
+
+  /** The znode is gone: what it was asked is answered without it. */
+  abandon(): void {
+    for (const asked of this.asked.values()) this.answer(asked, {})
+    this.asked.clear()
+  }
+
+  private answer(asked: Asked, stats: Stats): void {
+    const { frontend, query } = asked
+    const own = query.name === "stats" ? this.stats() : query.name === "watches" ? this.watches() : this.sessions()
+    frontend.open({ _tag: "Answer", id: query.id, stats: { ...stats, ...own } })
+  }
+
+  private stats(): Stats {
+    const { attached, reads, role, serving, tracking, watchers } = this.core
+    let pending = 0
+    let waiting = 0
+    for (const connection of attached.values()) {
+      pending += connection.pending.length
+      waiting += connection.waiting.length
+    }
+    return {
+      serving,
+      role: role.role,
+      epoch: role.epoch,
+      leader: role.leader,
+      global_sessions: tracking.size,
+      local_sessions: 0,
+      attached_sessions: attached.size,
+      opening_sessions: this.core.opening.size,
+      watch_count: watchers.table.count,
+      session_reads_outstanding: reads.outstanding,
+      session_writes_pending: pending,
+      session_requests_waiting: waiting,
+      stale_sessions_expired: tracking.expiredCount
+    }
+  }
+
+  /** The data table, as wchs, wchc and wchp show it. */
+  private watches(): Stats {
+    const { connections, paths, watches } = this.core.watchers.table.summary()
+    const sessions: Array<Stats> = []
+    for (const { connection, paths } of this.core.watchers.watching()) {
+      sessions.push({ session: hex(connection.session), paths })
+    }
+    return { connections, paths, watches, sessions }
+  }
+
+  /** What `dump` shows: on the leader by time of expiry, elsewhere every session with its timeout. */
+  private sessions(): Stats {
+    const { tracker } = this.core.tracking
+    const sets = tracker?.sets() ?? []
+    const sessions = [...this.core.tracking.sessions()].sort(([a], [b]) => a - b)
+    return {
+      leading: tracker !== undefined,
+      now: this.core.now,
+      sessions: sessions.map(([id, timeoutMs]) => ({ session: hex(id), timeout: timeoutMs })),
+      sets: sets.map(({ expiresAt, sessions }) => ({ expiresAt, sessions: sessions.map(hex) }))
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import type { AppliedTxn, SessionRecord, WatchRegistration, ZnodeToSession } from "@zkmesh/messages"
+import type { SessionId, Zxid } from "@zkmesh/numbers"
+import { hex } from "@zkmesh/numbers"
+import { OpCode } from "@zkmesh/protocol"
+import type { Connection } from "./connection.ts"
+import type { SessionCore } from "./core.ts"
+
+type ReadReplies = Extract<ZnodeToSession, { _tag: "ReadReplies" }>
+type Applied = Extract<ZnodeToSession, { _tag: "Applied" }>
+
+/** The peer's one totally ordered stream, as it passes by. */
+export class Stream {
+  private readonly core: SessionCore
+  /** The state that the last message belongs to. */
+  zxid: Zxid = 0
+
+  constructor(core: SessionCore) {
+    this.core = core
+  }
+
+  start(zxid: Zxid): void {
+    this.zxid = zxid
+  }
+
+  /** Neighbouring answers for one connection leave as one piece of the znode's own buffer. */
+  readReplies(message: ReadReplies): void {
+    const { reads } = this.core
+    const { buffer, ends, watches } = message
+    this.zxid = message.zxid
+    let registered = 0
+    let watchIndex = watches === undefined || watches.length === 0 ? -1 : watches[0]!.index
+    let connection: Connection | undefined
+    let runStart = 0
+    let runEnd = 0
+    let answers = 0
+    for (let i = 0; i < ends.length; i++) {
+      const reader = reads.next()
+      const local = reads.hasLocals ? reads.localNow() : undefined
+      if (reader !== connection || local !== undefined) {
+        if (answers > 0) connection!.frontend?.reply(connection!.conn, buffer.subarray(runStart, runEnd), answers)
+        connection = reader
+        runStart = runEnd
+        answers = 0
+      }
+      if (local !== undefined) {
+        reader.frontend?.reply(reader.conn, this.core.answerLocal(reader, local), 1)
+        runStart = runEnd = ends[i]!
+        continue
+      }
+      runEnd = ends[i]!
+      answers++
+      if (i === watchIndex) {
+        registered = this.register(reader, watches!, registered)
+        watchIndex = registered < watches!.length ? watches![registered]!.index : -1
+      }
+    }
+    if (answers > 0) connection!.frontend?.reply(connection!.conn, buffer.subarray(runStart, runEnd), answers)
+    if (watchIndex >= 0) throw new Error(`a watch belongs to answer ${watchIndex}, which is not there or out of order`)
+  }
+
+  /** The watches of one read, from `from` on; returns where the next read's begin. */
+  private register(reader: Connection, watches: ReadonlyArray<WatchRegistration>, from: number): number {
+    const { index } = watches[from]!
+    let next = from
+    for (; next < watches.length && watches[next]!.index === index; next++) {
+      // A connection that has ended is not there to be told.
+      if (reader.frontend !== undefined) {
+        this.core.watchers.register(reader, watches[next]!.path, watches[next]!.mode)
+      }
+    }
+    return next
+  }
+
+  applied(message: Applied, now: number): void {
+    for (const txn of message.txns) {
+      this.zxid = txn.zxid
+      // Events first: nobody may read the change, or hear of its success, before those who watch have been told.
+      if (txn.events !== undefined) for (const event of txn.events) this.core.watchers.fire(event, txn.zxid)
+      const change = txn.sessionChange
+      if (change !== undefined && change.kind !== "closed") this.opened(change.record, now)
+      if (txn.seq > 0) this.finished(txn)
+      if (change?.kind === "closed") this.closed(change.id)
+    }
+    this.zxid = message.zxid
+  }
+
+  /** A session has begun, or has been taken over by a new connection, here or elsewhere. */
+  private opened(record: SessionRecord, now: number): void {
+    const { core } = this
+    core.tracking.opened(record, now)
+    const ours = record.peer === core.options.sid ? core.opening.get(record.token) : undefined
+    const before = core.attached.get(record.id)
+    if (before !== undefined) {
+      // The same connection, asked for twice: both ways lead to the same end.
+      if (before.token === record.token && record.peer === core.options.sid) {
+        before.connection = record.connection
+        return
+      }
+      core.close(before, "moved")
+    }
+    if (ours === undefined) return
+    core.opening.delete(ours.token)
+    ours.opening = undefined
+    ours.session = record.id
+    ours.connection = record.connection
+    core.attached.set(record.id, ours)
+    ours.frontend?.open({
+      _tag: "Connected",
+      conn: ours.conn,
+      sessionId: record.id,
+      password: record.password,
+      timeoutMs: record.timeoutMs,
+      readOnly: false
+    })
+  }
+
+  /** A request of a session has become what it became; if it came from here, its reply is due. */
+  private finished(txn: AppliedTxn): void {
+    const connection = this.core.attached.get(txn.session)
+    if (connection === undefined) return
+    const write = connection.pending.peek()
+    if (write === undefined || write.seq !== txn.seq) {
+      throw new Error(
+        `session ${hex(txn.session)}: request ${txn.seq} passes by at ${hex(txn.zxid)}, ${write?.seq ?? "none"} is due`
+      )
+    }
+    connection.pending.shift()
+    if (txn.reply !== undefined) connection.frontend?.reply(connection.conn, txn.reply, 1)
+    if (write.op === OpCode.closeSession) return
+    if (connection.frontend === undefined) {
+      if (connection.pending.length === 0) this.core.forget(connection)
+    } else this.core.order.goOn(connection)
+  }
+
+  private closed(id: SessionId): void {
+    this.core.tracking.closed(id)
+    const connection = this.core.attached.get(id)
+    if (connection !== undefined) this.core.close(connection, "the session is closed")
+  }
+}

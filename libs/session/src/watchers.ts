@@ -1,0 +1,88 @@
+import type { ChangeEvent, Identity, WatchMode } from "@zkmesh/messages"
+import type { Zxid } from "@zkmesh/numbers"
+import { type Acl, EventType, type JuteWriter, parentOf, type WatcherType, writeNotification } from "@zkmesh/protocol"
+import type { Connection } from "./connection.ts"
+import { WatchTable } from "./watchTable.ts"
+
+/** True if someone with these ids may read a node with this ACL. */
+export type MayRead = (acl: ReadonlyArray<Acl>, identity: Identity) => boolean
+
+/** The connections that watch something, and the events that they are told. */
+export class Watchers {
+  readonly table = new WatchTable()
+  private readonly connections: Array<Connection | undefined> = []
+  private readonly free: Array<number> = []
+  private readonly writer: JuteWriter
+  private readonly mayRead: MayRead
+  private hits: Array<number> = []
+
+  constructor(mayRead: MayRead, writer: JuteWriter) {
+    this.mayRead = mayRead
+    this.writer = writer
+  }
+
+  register(connection: Connection, path: string, mode: WatchMode): void {
+    if (connection.watcher < 0) {
+      connection.watcher = this.free.pop() ?? this.connections.length
+      this.connections[connection.watcher] = connection
+    }
+    this.table.register(connection.watcher, path, mode)
+  }
+
+  remove(connection: Connection, path: string, type: WatcherType): boolean {
+    return connection.watcher >= 0 && this.table.remove(connection.watcher, path, type)
+  }
+
+  has(connection: Connection, path: string, type: WatcherType): boolean {
+    return connection.watcher >= 0 && this.table.has(connection.watcher, path, type)
+  }
+
+  /** The connection has ended: its watches end with it. */
+  leave(connection: Connection): void {
+    if (connection.watcher < 0) return
+    this.table.removeWatcher(connection.watcher)
+    this.connections[connection.watcher] = undefined
+    this.free.push(connection.watcher)
+    connection.watcher = -1
+  }
+
+  /** Tells everybody whom this change concerns; the frames lie in their connections' order like replies. */
+  fire(event: ChangeEvent, zxid: Zxid): void {
+    if (this.table.count === 0) return
+    this.tell(event.type, event.path, zxid, event.acl)
+    if (event.type !== EventType.NodeDataChanged && event.path !== "/") {
+      this.tell(EventType.NodeChildrenChanged, parentOf(event.path), zxid, event.parentAcl)
+    }
+  }
+
+  /** All connections that watch, each with its paths in the data table. */
+  *watching(): IterableIterator<{ readonly connection: Connection; readonly paths: ReadonlyArray<string> }> {
+    for (const connection of this.connections) {
+      if (connection === undefined) continue
+      const paths = this.table.dataPathsOf(connection.watcher)
+      if (paths.length > 0) yield { connection, paths }
+    }
+  }
+
+  private tell(type: EventType, path: string, zxid: Zxid, acl: ReadonlyArray<Acl> | undefined): void {
+    const hits = this.hits
+    this.table.collect(type, path, hits)
+    if (hits.length === 0) return
+    let frame: Uint8Array | undefined
+    for (const watcher of hits) {
+      const connection = this.connections[watcher]!
+      // The watch is used up all the same, as in ZooKeeper.
+      if (acl !== undefined && !this.mayRead(acl, connection.identity)) continue
+      frame ??= this.notification(type, path, zxid)
+      connection.frontend?.reply(connection.conn, frame, 0)
+    }
+    if (hits.length > 1024) this.hits = []
+    else hits.length = 0
+  }
+
+  /** Written once, however many connections it goes to. */
+  private notification(type: EventType, path: string, zxid: Zxid): Uint8Array {
+    writeNotification(this.writer, zxid, type, path)
+    return this.writer.take()
+  }
+}
