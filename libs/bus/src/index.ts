@@ -1,1 +1,3 @@
 export * from "./bus.ts"
+export { loopbackLayer } from "./loopback.ts"
+export * from "./owned.ts"
