@@ -1,6 +1,6 @@
 /** An actor: its mailbox, its pass, its timers and the effects beside it, all of which end with its scope. */
 import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
-import { ActorDied, type ActorContext, type ActorRef, type Handler, Supervisor } from "./actor.ts"
+import { type ActorContext, ActorDied, type ActorRef, type Handler, Supervisor } from "./actor.ts"
 import { isOver } from "./supervisor.ts"
 import { wake } from "./turns.ts"
 
@@ -39,15 +39,11 @@ class Mailbox<M> implements ActorContext<M> {
     this.self = { name, tell: (message) => this.tell(message) }
   }
 
-  now(): number {
-    return performance.now()
-  }
+  // The context's functions are fields, so that a pass may take them apart from the context.
+  readonly now = (): number => performance.now()
+  readonly wallClock = (): number => Date.now()
 
-  wallClock(): number {
-    return Date.now()
-  }
-
-  after(ms: number, message: M): () => void {
+  readonly after = (ms: number, message: M): (() => void) => {
     if (this.ended) return () => {}
     const timer = setTimeout(() => {
       this.timers.delete(timer)
@@ -60,7 +56,7 @@ class Mailbox<M> implements ActorContext<M> {
     }
   }
 
-  every(ms: number, message: M): () => void {
+  readonly every = (ms: number, message: M): (() => void) => {
     if (this.ended) return () => {}
     const timer = setInterval(() => this.tell(message), ms)
     this.timers.add(timer)
@@ -70,7 +66,7 @@ class Mailbox<M> implements ActorContext<M> {
     }
   }
 
-  pipe(effect: Effect.Effect<M, unknown>): void {
+  readonly pipe = (effect: Effect.Effect<M, unknown>): void => {
     if (this.ended) return
     const told = Effect.map(Effect.exit(effect), (exit) => {
       if (Exit.isSuccess(exit)) this.tell(exit.value)
@@ -89,7 +85,7 @@ class Mailbox<M> implements ActorContext<M> {
   private tell(message: M): void {
     if (this.ended) return
     if (this.queue.length >= this.limit) {
-      this.fail(new Error(`its mailbox holds ${this.limit} messages and gets more`))
+      this.fail(new Error(`its mailbox holds ${this.limit} messages: a source lacks flow control`))
       return
     }
     this.queue.push(message)

@@ -30,5 +30,4 @@ export const makeSupervisor = (name: string): Effect.Effect<Supervisor["Service"
   )
 
 /** `makeSupervisor` as a layer. */
-export const supervisorLayer = (name: string): Layer.Layer<Supervisor> =>
-  Layer.effect(Supervisor, makeSupervisor(name))
+export const supervisorLayer = (name: string): Layer.Layer<Supervisor> => Layer.effect(Supervisor, makeSupervisor(name))
