@@ -1,0 +1,302 @@
+/**
+ * Applies transactions: what `Preparer` has decided comes true here, the same on every peer.
+ *
+ * Nothing is decided any more, so nothing can fail: a transaction that does not fit the tree means that this peer's tree
+ * is not what it should be, and throws. A transaction that has been applied before does nothing.
+ */
+import type { AppliedTxn, ChangeEvent, SessionRecord } from "@zkmesh/messages"
+import { follows, hex, type SessionId, type Sid, type Zxid } from "@zkmesh/numbers"
+import { ErrorCode, EventType, JuteReader, OpCode, readAcls, writeMultiEnd, writeMultiHeader } from "@zkmesh/protocol"
+import type { EntryReader } from "@zkmesh/txn"
+import type { AclList } from "./acl.ts"
+import { lastSlash } from "./nodes.ts"
+import { NodeWriter } from "./nodewriter.ts"
+import { Field, Kind, type Slot } from "./rows.ts"
+import { type Tree, TreeCorrupt } from "./tree.ts"
+import { readOpenBody } from "./txns.ts"
+
+const NO_BYTES = Buffer.alloc(0)
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+export class Applier {
+  private readonly tree: Tree
+  private readonly self: Sid
+  private readonly out = new NodeWriter(64 * 1024)
+  private readonly reader = new JuteReader(NO_BYTES)
+  private readonly opReader = new JuteReader(NO_BYTES)
+  private bytes: Buffer = NO_BYTES
+  private events: Array<ChangeEvent> | undefined
+  private sessionChange: AppliedTxn["sessionChange"]
+  /** Of the transaction at hand. */
+  private zxid: Zxid = 0
+  private time = 0
+  private session: SessionId = 0
+  /** Of the operation at hand: its path and its znode, for its result. */
+  private path = ""
+  private slot: Slot = 0
+
+  /** `self` is the peer: it answers the requests of the sessions that are attached to it. */
+  constructor(tree: Tree, self: Sid) {
+    this.tree = tree
+    this.self = self
+  }
+
+  /** Applies the entry at which the reader stands; undefined if it has been applied before. */
+  apply(entry: EntryReader): AppliedTxn | undefined {
+    const { tree } = this
+    const { zxid, session, seq, type } = entry
+    if (zxid <= tree.zxid) return undefined
+    if (!follows(tree.zxid, zxid)) throw new TreeCorrupt(`${hex(zxid)} cannot follow ${hex(tree.zxid)}`)
+    this.zxid = zxid
+    this.time = entry.time
+    this.session = session
+    this.bytes = asBuffer(entry.bytes)
+    this.events = undefined
+    this.sessionChange = undefined
+    this.reader.reset(this.bytes, entry.bodyStart, entry.end)
+    const record = tree.sessions.get(session)
+    if (record !== undefined && seq > record.seq) tree.sessions.advance(record, seq)
+    const isOurs = record !== undefined && seq > 0 && record.peer === this.self
+    const reply = this.execute(type, isOurs, entry.cxid)
+    tree.zxid = zxid
+    return { zxid, session, seq, type, reply, events: this.events, sessionChange: this.sessionChange }
+  }
+
+  private execute(type: number, isOurs: boolean, cxid: number): Uint8Array | undefined {
+    const { out, zxid } = this
+    if (type === OpCode.error) {
+      if (!isOurs) return undefined
+      out.emptyReply(cxid, zxid, this.reader.int())
+      return out.take()
+    }
+    const frame = isOurs ? out.beginReply(cxid, zxid, 0) : -1
+    if (type === OpCode.multi) this.multi(isOurs)
+    else {
+      this.change(type, this.reader)
+      if (isOurs) this.result(type)
+    }
+    if (!isOurs) return undefined
+    out.endFrame(frame)
+    return out.take()
+  }
+
+  private change(type: number, reader: JuteReader): void {
+    switch (type) {
+      case OpCode.create:
+      case OpCode.create2:
+      case OpCode.createContainer:
+      case OpCode.createTTL:
+        this.create(type, reader)
+        break
+      case OpCode.delete:
+      case OpCode.deleteContainer:
+        this.delete(reader)
+        break
+      case OpCode.setData:
+        this.setData(reader)
+        break
+      case OpCode.setACL:
+        this.setAcl(reader)
+        break
+      case OpCode.check:
+        break
+      case OpCode.sync:
+        this.path = reader.ustring() ?? ""
+        break
+      case OpCode.createSession:
+      case OpCode.attachSession:
+        this.openSession(type, reader)
+        break
+      case OpCode.closeSession:
+        this.closeSession(reader)
+        break
+      default:
+        throw new TreeCorrupt(`${hex(this.zxid)} has the unknown type ${type}`)
+    }
+  }
+
+  /** What the client is told beyond the header. */
+  private result(type: number): void {
+    const { out } = this
+    switch (type) {
+      case OpCode.create:
+      case OpCode.sync:
+        out.ustring(this.path)
+        break
+      case OpCode.create2:
+      case OpCode.createContainer:
+      case OpCode.createTTL:
+        out.ustring(this.path)
+        out.nodeStat(this.tree.nodes, this.slot)
+        break
+      case OpCode.setData:
+      case OpCode.setACL:
+        out.nodeStat(this.tree.nodes, this.slot)
+    }
+  }
+
+  /** The operations in their order; each result is as of its own operation. */
+  private multi(isOurs: boolean): void {
+    const { reader, opReader, out } = this
+    const count = reader.count()
+    for (let i = 0; i < count; i++) {
+      const type = reader.int()
+      const length = reader.skipField()
+      opReader.reset(this.bytes, reader.offset - length, reader.offset)
+      if (type === OpCode.error) {
+        if (!isOurs) continue
+        const code = opReader.int()
+        writeMultiHeader(out, OpCode.error, false, code)
+        out.int(code)
+        continue
+      }
+      this.change(type, opReader)
+      if (!isOurs) continue
+      const isCreate2 = type === OpCode.createContainer || type === OpCode.createTTL
+      writeMultiHeader(out, isCreate2 ? OpCode.create2 : type, false, ErrorCode.OK)
+      this.result(type)
+    }
+    if (isOurs) writeMultiEnd(out)
+  }
+
+  private create(type: number, reader: JuteReader): void {
+    const { tree, bytes, zxid, time } = this
+    const length = reader.skipField()
+    const end = reader.offset
+    const start = end - length
+    const dataLength = reader.skipField()
+    const dataEnd = reader.offset
+    const acl = this.acl(reader)
+    const isEphemeral = (type === OpCode.create || type === OpCode.create2) && reader.bool()
+    const creations = reader.int()
+    const ttlMs = type === OpCode.createTTL ? reader.long() : 0
+    const kind = isEphemeral
+      ? Kind.ephemeral
+      : type === OpCode.createContainer
+        ? Kind.container
+        : type === OpCode.createTTL
+          ? Kind.ttl
+          : Kind.persistent
+    this.path = bytes.toString("utf8", start, end)
+    const parent = tree.nodes.find(bytes, start, Math.max(start, lastSlash(bytes, start, end)))
+    if (parent === 0) throw this.misfit("is created, but not its parent")
+    if (tree.nodes.find(bytes, start, end) !== 0) throw this.misfit("is created, but is there")
+    const owner = isEphemeral ? this.session : 0
+    this.slot = tree.create(parent, bytes, start, end, { kind, owner, ttlMs, acl, zxid, time })
+    const dataStart = dataLength < 0 ? dataEnd + 1 : dataEnd - dataLength
+    tree.setContent(this.slot, bytes, start, end, bytes, dataStart, dataEnd)
+    tree.countCreation(parent, creations, zxid)
+    this.event(EventType.NodeCreated, this.path, this.slot, parent)
+  }
+
+  /** A list's number, of which the caller now owns a use. */
+  private acl(reader: JuteReader): number {
+    const start = reader.offset
+    const count = reader.count()
+    for (let i = 0; i < count; i++) {
+      reader.int()
+      reader.skipField()
+      reader.skipField()
+    }
+    return this.tree.acls.retain(this.bytes, start, reader.offset, () => decodeAcl(this.bytes, start, reader.offset))
+  }
+
+  private delete(reader: JuteReader): void {
+    const length = reader.skipField()
+    const end = reader.offset
+    if (!this.remove(end - length, end)) throw this.misfit("is deleted, but is not there")
+  }
+
+  private remove(start: number, end: number): boolean {
+    const { tree, bytes } = this
+    const slot = tree.nodes.find(bytes, start, end)
+    this.path = bytes.toString("utf8", start, end)
+    if (slot === 0) return false
+    const { rows } = tree.nodes
+    if (rows.get(slot, Field.numChildren) > 0) throw this.misfit("is deleted, but has children")
+    this.event(EventType.NodeDeleted, this.path, slot, rows.get(slot, Field.parent))
+    tree.remove(slot, bytes, start, end, this.path, this.zxid)
+    return true
+  }
+
+  private setData(reader: JuteReader): void {
+    const { tree, bytes } = this
+    const length = reader.skipField()
+    const end = reader.offset
+    const dataLength = reader.skipField()
+    const dataEnd = reader.offset
+    this.slot = this.existing(end - length, end)
+    tree.setData(this.slot, reader.int(), this.zxid, this.time)
+    const dataStart = dataLength < 0 ? dataEnd + 1 : dataEnd - dataLength
+    tree.setContent(this.slot, bytes, end - length, end, bytes, dataStart, dataEnd)
+    this.event(EventType.NodeDataChanged, this.path, this.slot, 0)
+  }
+
+  private setAcl(reader: JuteReader): void {
+    const length = reader.skipField()
+    const end = reader.offset
+    this.slot = this.existing(end - length, end)
+    const acl = this.acl(reader)
+    this.tree.setAcl(this.slot, acl, reader.int())
+  }
+
+  private existing(start: number, end: number): Slot {
+    const slot = this.tree.nodes.find(this.bytes, start, end)
+    this.path = this.bytes.toString("utf8", start, end)
+    if (slot === 0) throw this.misfit("is changed, but is not there")
+    return slot
+  }
+
+  private openSession(type: number, reader: JuteReader): void {
+    const { sessions } = this.tree
+    const { zxid } = this
+    const { timeoutMs, password, peer, token } = readOpenBody(reader)
+    const isNew = type === OpCode.createSession
+    const before = sessions.get(this.session)
+    if (!isNew && before === undefined) throw new TreeCorrupt(`${hex(zxid)} attaches a session that is not there`)
+    const record: SessionRecord = {
+      id: isNew ? zxid : this.session,
+      password: before?.password ?? password,
+      timeoutMs,
+      peer,
+      connection: zxid,
+      seq: 0,
+      token
+    }
+    sessions.put(record)
+    this.sessionChange = { kind: isNew ? "created" : "attached", record: { ...record } }
+  }
+
+  private closeSession(reader: JuteReader): void {
+    const { tree, session } = this
+    const count = reader.count()
+    for (let i = 0; i < count; i++) {
+      const length = reader.skipField()
+      this.remove(reader.offset - length, reader.offset)
+    }
+    if (tree.ephemerals.has(session)) throw new TreeCorrupt(`${hex(session)} is closed and leaves ephemerals behind`)
+    if (tree.sessions.remove(session)) this.sessionChange = { kind: "closed", id: session }
+  }
+
+  private event(type: ChangeEvent["type"], path: string, slot: Slot, parent: Slot): void {
+    const acl = this.restriction(slot)
+    const parentAcl = parent === 0 ? undefined : this.restriction(parent)
+    const event: ChangeEvent =
+      acl === undefined && parentAcl === undefined ? { type, path } : { type, path, acl, parentAcl }
+    if (this.events === undefined) this.events = [event]
+    else this.events.push(event)
+  }
+
+  private restriction(slot: Slot): AclList | undefined {
+    const acl = this.tree.nodes.rows.get(slot, Field.acl)
+    return acl === 0 ? undefined : this.tree.acls.list(acl)
+  }
+
+  private misfit(what: string): TreeCorrupt {
+    return new TreeCorrupt(`${hex(this.zxid)} does not fit the tree: ${this.path} ${what}`)
+  }
+}
+
+const decodeAcl = (bytes: Uint8Array, start: number, end: number): AclList =>
+  readAcls(new JuteReader(bytes, start, end)) ?? []

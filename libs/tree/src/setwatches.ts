@@ -1,0 +1,48 @@
+/** setWatches and setWatches2: a client that comes back says what it has been watching since a zxid, and catches up. */
+import type { WatchMode } from "@zkmesh/messages"
+import {
+  EventType,
+  type JuteReader,
+  type JuteWriter,
+  readSetWatches2Request,
+  readSetWatchesRequest,
+  writeNotification
+} from "@zkmesh/protocol"
+import { Field } from "./rows.ts"
+import type { Tree } from "./tree.ts"
+
+/** Events that no transaction at hand has fired carry this. */
+const SYNTHESISED = -1
+
+/** Writes the events that were missed; what is still worth waiting for is passed to `register`. */
+export const setWatches = (
+  tree: Tree,
+  reader: JuteReader,
+  isExtended: boolean,
+  out: JuteWriter,
+  register: (mode: WatchMode, path: string) => void
+): void => {
+  const request = isExtended ? readSetWatches2Request(reader) : { ...readSetWatchesRequest(reader), ...NO_PERSISTENT }
+  const { nodes } = tree
+  const notify = (type: EventType, path: string): void => writeNotification(out, SYNTHESISED, type, path)
+  for (const path of request.data) {
+    const slot = nodes.findPath(path)
+    if (slot === 0) notify(EventType.NodeDeleted, path)
+    else if (nodes.rows.getLong(slot, Field.mzxid) > request.relativeZxid) notify(EventType.NodeDataChanged, path)
+    else register("data", path)
+  }
+  for (const path of request.exist) {
+    if (nodes.findPath(path) !== 0) notify(EventType.NodeCreated, path)
+    else register("data", path)
+  }
+  for (const path of request.child) {
+    const slot = nodes.findPath(path)
+    if (slot === 0) notify(EventType.NodeDeleted, path)
+    else if (nodes.rows.getLong(slot, Field.pzxid) > request.relativeZxid) notify(EventType.NodeChildrenChanged, path)
+    else register("child", path)
+  }
+  for (const path of request.persistent) register("persistent", path)
+  for (const path of request.persistentRecursive) register("persistentRecursive", path)
+}
+
+const NO_PERSISTENT = { persistent: [], persistentRecursive: [] } as const

@@ -1,0 +1,95 @@
+/**
+ * The bodies of transactions, as ZooKeeper has them, written once by `Preparer`. `Applier` reads those of znodes in
+ * place; what else reads them (an operator's query) finds plain jute.
+ *
+ * | type              | body                                                             |
+ * | ----------------- | ---------------------------------------------------------------- |
+ * | create, create2   | path, data, acl, boolean ephemeral, int parentCreations          |
+ * | createContainer   | path, data, acl, int parentCreations                             |
+ * | createTTL         | path, data, acl, int parentCreations, long ttl                   |
+ * | delete, deleteContainer | path                                                       |
+ * | setData           | path, data, int version                                          |
+ * | setACL            | path, acl, int aversion                                          |
+ * | check             | path, int version                                                |
+ * | multi             | vector of (int type, buffer body)                                |
+ * | sync              | path                                                             |
+ * | createSession, attachSession | int timeoutMs, buffer password, int peer, long token  |
+ * | closeSession      | vector of paths: the ephemerals that go with it                  |
+ * | error             | int code                                                         |
+ */
+import type { SessionId, Sid, Zxid } from "@zkmesh/numbers"
+import { type JuteReader, JuteWriter } from "@zkmesh/protocol"
+import { ENTRY_HEADER, type TxnBatch, writeEntryHeader } from "@zkmesh/txn"
+
+export interface OpenBody {
+  readonly timeoutMs: number
+  readonly password: Uint8Array
+  readonly peer: Sid
+  readonly token: number
+}
+
+export const writeOpenBody = (writer: JuteWriter, body: OpenBody): void => {
+  writer.int(body.timeoutMs)
+  writer.buffer(body.password)
+  writer.int(body.peer)
+  writer.long(body.token)
+}
+
+/** The password is a copy: it outlives the batch that it came in. */
+export const readOpenBody = (reader: JuteReader): OpenBody => ({
+  timeoutMs: reader.int(),
+  password: Uint8Array.from(reader.buffer() ?? []),
+  peer: reader.int(),
+  token: reader.long()
+})
+
+export interface EntryHeader {
+  readonly zxid: Zxid
+  readonly session: SessionId
+  readonly seq: number
+  readonly cxid: number
+  readonly time: number
+  readonly type: number
+}
+
+/** Writes entries one after another into the memory that is broadcast, logged and applied as it is. */
+export class BatchWriter extends JuteWriter {
+  private first: Zxid = 0
+  private last: Zxid = 0
+  private count = 0
+
+  constructor(chunkBytes: number = 256 * 1024) {
+    super(chunkBytes)
+  }
+
+  get entries(): number {
+    return this.count
+  }
+
+  /** Leaves room for the header; the body follows. Returns where the entry starts. */
+  beginEntry(): number {
+    this.reserve(ENTRY_HEADER)
+    const at = this.length
+    this.position += ENTRY_HEADER
+    return at
+  }
+
+  /** Drops what has been written of the entry's body. */
+  clearBody(entry: number): void {
+    this.rewind(entry + ENTRY_HEADER)
+  }
+
+  endEntry(entry: number, header: EntryHeader): void {
+    writeEntryHeader(this.view, this.start + entry, this.position, header)
+    if (this.count++ === 0) this.first = header.zxid
+    this.last = header.zxid
+  }
+
+  /** What has been written since the last call; undefined if that is nothing. */
+  takeBatch(): TxnBatch | undefined {
+    if (this.count === 0) return undefined
+    const batch = { first: this.first, last: this.last, count: this.count, bytes: this.take() }
+    this.count = 0
+    return batch
+  }
+}
