@@ -1,0 +1,213 @@
+/** The session service's shell: its links and its clock. What they mean is the core's business (`@zkmesh/session`). */
+import { randomBytes } from "node:crypto"
+import { type ActorContext, type Handler, type Supervisor, spawn } from "@zkmesh/actor"
+import { type Address, Bus, type BusError, type Link, type LinkEvent } from "@zkmesh/bus"
+import {
+  type ExpiryToSession,
+  expiryProtocol,
+  type FrontendToSession,
+  frontendProtocol,
+  type PrepareToSession,
+  prepareProtocol,
+  type SessionToExpiry,
+  type SessionToFrontend,
+  type SessionToPrepare,
+  type SessionToZnode,
+  streamProtocol,
+  type ZnodeToSession
+} from "@zkmesh/messages"
+import type { Sid } from "@zkmesh/numbers"
+import { Perms } from "@zkmesh/protocol"
+import { type Leader, SessionCore, type SessionInput } from "@zkmesh/session"
+import { isAllowed } from "@zkmesh/tree"
+import { Effect, type Scope } from "effect"
+import { Dialled } from "./Dialled.ts"
+
+export interface SessionServiceOptions {
+  readonly sid: Sid
+  readonly tickTimeMs: number
+  /** Ticks: how long clients wait without a leader before their connections are closed. */
+  readonly syncLimit: number
+  readonly minSessionTimeoutMs: number
+  readonly maxSessionTimeoutMs: number
+}
+
+type StreamEvent = LinkEvent<ZnodeToSession, SessionToZnode>
+type PrepareEvent = LinkEvent<PrepareToSession, SessionToPrepare>
+type LeaderEvent = LinkEvent<ExpiryToSession, SessionToExpiry>
+
+type Message =
+  | { readonly _tag: "Frontend"; readonly event: LinkEvent<FrontendToSession, SessionToFrontend> }
+  | { readonly _tag: "Expiry"; readonly event: LinkEvent<SessionToExpiry, ExpiryToSession> }
+  | { readonly _tag: "Stream"; readonly event: StreamEvent }
+  | { readonly _tag: "Prepare"; readonly event: PrepareEvent }
+  | { readonly _tag: "Leader"; readonly event: LeaderEvent }
+  | { readonly _tag: "Redial" }
+  | { readonly _tag: "Tick" }
+
+/** Starts the session service of one peer at `session.<sid>`; it lives until the scope closes. */
+export const runSession = (
+  options: SessionServiceOptions
+): Effect.Effect<void, BusError, Scope.Scope | Bus | Supervisor> =>
+  Effect.gen(function* () {
+    const bus = yield* Bus
+    const name = `session.${options.sid}`
+    let shell: Shell | undefined
+    const actor = yield* spawn<Message>(name, (context) => {
+      shell = new Shell(options, context, bus)
+      return shell.handle
+    })
+    yield* Effect.addFinalizer(() => Effect.sync(() => shell?.close()))
+    yield* bus.listen(name, frontendProtocol, (event) => actor.tell({ _tag: "Frontend", event }))
+    yield* bus.listen(name, expiryProtocol, (event) => actor.tell({ _tag: "Expiry", event }))
+  })
+
+/** Connections are numbered from a random place, so that a service's next life does not repeat the numbers of the last. */
+const firstToken = (): number => randomBytes(6).readUIntBE(0, 6) % 2 ** 45
+
+class Shell {
+  readonly handle: Handler<Message>
+  private readonly context: ActorContext<Message>
+  private readonly sid: Sid
+  private readonly core: SessionCore
+  private readonly frontends = new Map<string, Link<SessionToFrontend>>()
+  private readonly stream: Dialled<SessionToZnode, ZnodeToSession>
+  private readonly prepare: Dialled<SessionToPrepare, PrepareToSession>
+  private readonly leader: Dialled<SessionToExpiry, ExpiryToSession>
+  /** The leader that `prepare` and `leader` are dialled to. */
+  private dialled: Leader | undefined
+
+  constructor(options: SessionServiceOptions, context: ActorContext<Message>, bus: Bus["Service"]) {
+    const limitMs = options.syncLimit * options.tickTimeMs
+    const address = `session.${options.sid}`
+    const { self } = context
+    this.context = context
+    this.sid = options.sid
+    this.core = new SessionCore({
+      sid: options.sid,
+      tickTimeMs: options.tickTimeMs,
+      minSessionTimeoutMs: options.minSessionTimeoutMs,
+      maxSessionTimeoutMs: options.maxSessionTimeoutMs,
+      giveUpMs: limitMs,
+      firstToken: firstToken(),
+      mayRead: (acl, identity) => isAllowed(acl, Perms.READ, identity)
+    })
+    const stream = (event: StreamEvent) => self.tell({ _tag: "Stream", event })
+    const prepare = (event: PrepareEvent) => self.tell({ _tag: "Prepare", event })
+    const leader = (event: LeaderEvent) => self.tell({ _tag: "Leader", event })
+    const later = (ms: number) => context.after(ms, { _tag: "Redial" })
+    this.stream = new Dialled(context.now, later, (to) => bus.dial(address, to, streamProtocol, stream, limitMs))
+    this.prepare = new Dialled(context.now, later, (to) => bus.dial(address, to, prepareProtocol, prepare, limitMs))
+    this.leader = new Dialled(context.now, later, (to) => bus.dial(address, to, expiryProtocol, leader, limitMs))
+    this.stream.want({ address: `znode.${options.sid}`, for: undefined })
+    context.every(options.tickTimeMs / 2, { _tag: "Tick" })
+    this.handle = (batch) => this.pass(batch)
+  }
+
+  /** Lets go of everybody who was dialled. */
+  close(): void {
+    this.stream.want(undefined)
+    this.prepare.want(undefined)
+    this.leader.want(undefined)
+  }
+
+  private pass(batch: ReadonlyArray<Message>): void {
+    const now = this.context.now()
+    for (const message of batch) this.take(message, now)
+    this.carryOut()
+  }
+
+  private take(message: Message, now: number): void {
+    switch (message._tag) {
+      case "Frontend":
+        this.fromFrontend(message.event, now)
+        return
+      case "Stream":
+        this.fromZnode(message.event, now)
+        return
+      case "Prepare":
+        this.fromPrepare(message.event, now)
+        return
+      case "Leader":
+        this.fromLeader(message.event, now)
+        return
+      case "Expiry":
+        if (message.event._tag === "Received") {
+          for (const { sessions } of message.event.messages) this.core.step({ _tag: "Touched", sessions }, now)
+        }
+        return
+      case "Redial":
+        this.stream.redial()
+        this.prepare.redial()
+        this.leader.redial()
+        return
+      case "Tick":
+        this.core.step({ _tag: "Tick" }, now)
+        return
+    }
+  }
+
+  private fromFrontend(event: LinkEvent<FrontendToSession, SessionToFrontend>, now: number): void {
+    const link = event.link.id
+    switch (event._tag) {
+      case "Received":
+        this.core.step({ _tag: "FromFrontend", link, messages: event.messages }, now)
+        return
+      case "Opened":
+        this.frontends.set(link, event.link)
+        this.core.step({ _tag: "FrontendOpened", link }, now)
+        return
+      case "Broken":
+        this.frontends.delete(link)
+        this.core.step({ _tag: "FrontendBroken", link }, now)
+        return
+    }
+  }
+
+  private fromZnode(event: StreamEvent, now: number): void {
+    const news = this.stream.take(event)
+    if (news === undefined || news === "opened") return
+    this.core.step(news === "broken" ? { _tag: "StreamBroken" } : { _tag: "FromZnode", messages: news }, now)
+    this.follow(now)
+  }
+
+  private fromPrepare(event: PrepareEvent, now: number): void {
+    const news = this.prepare.take(event)
+    if (news === undefined) return
+    if (news === "opened") {
+      this.prepare.link?.send({ _tag: "Hello", peer: this.sid, epoch: this.dialled!.epoch })
+      this.core.step({ _tag: "PrepareOpened" }, now)
+    } else this.core.step(news === "broken" ? { _tag: "PrepareBroken" } : { _tag: "FromPrepare", messages: news }, now)
+  }
+
+  private fromLeader(event: LeaderEvent, now: number): void {
+    const news = this.leader.take(event)
+    if (news === "opened" || news === "broken") this.core.step({ _tag: "ExpiryLink", open: news === "opened" }, now)
+  }
+
+  /** Dials the leader that the stream has named last; links to earlier ones end at once. */
+  private follow(now: number): void {
+    const { leader } = this.core
+    if (leader === this.dialled) return
+    this.dialled = leader
+    const wish = (address: Address) => ({ address, for: leader })
+    this.prepare.want(leader && wish(`znode.${leader.sid}`))
+    const own = leader?.sid === this.sid
+    const hung = this.leader.want(leader && !own ? wish(`session.${leader.sid}`) : undefined)
+    const input: SessionInput = { _tag: "ExpiryLink", open: false }
+    if (hung) this.core.step(input, now)
+  }
+
+  private carryOut(): void {
+    const output = this.core.takeOutput()
+    if (output === undefined) return
+    // A link that turns out to be broken has its Broken on the way; what it did not take is sent again after that.
+    for (const message of output.toZnode) this.stream.link?.send(message)
+    for (const message of output.toPrepare) this.prepare.link?.send(message)
+    if (output.touch !== undefined) this.leader.link?.send({ _tag: "Touch", sessions: output.touch })
+    for (const { link, messages } of output.toFrontends) {
+      const frontend = this.frontends.get(link)
+      if (frontend !== undefined) for (const message of messages) frontend.send(message)
+    }
+  }
+}

@@ -1,0 +1,1 @@
+export { runSession, type SessionServiceOptions } from "./Session.ts"
