@@ -254,7 +254,12 @@ export class Mesh {
   /** Starts a service of a peer (again). */
   launch(service: string, sid: number): Running {
     const name = `${service}-${sid}`
-    const args = ["serve", service, "--id", `${sid}`, "--config", this.ground.config]
+    const args = ["serve", service, "--config", this.ground.config]
+    if (service === "frontend") {
+      // Its own peer first, the others when that one does not serve.
+      const preferred = [sid, ...[1, 2, 3].filter((other) => other !== sid)].flatMap((one) => ["--peer", `${one}`])
+      args.push("--name", name, "--port", `${this.ground.ports[sid - 1]}`, ...preferred)
+    } else args.push("--id", `${sid}`)
     const running = zkmesh(name, args, this.ground.log(name))
     this.services.set(name, running)
     return running

@@ -1,0 +1,40 @@
+/** Against three ZooKeeper servers on the same machine, in the same run. */
+import { assert, describe, it } from "vitest"
+import { machine } from "./bench/run.ts"
+import { type Comparison, summary, versus } from "./bench/versus.ts"
+
+const BASE = {
+  rounds: 2,
+  sessions: 30,
+  outstanding: 50,
+  readRatio: 0.9,
+  size: 100,
+  nodes: 100,
+  seconds: 4,
+  warmupSeconds: 1
+}
+
+describe("the benchmark", { timeout: 300_000 }, () => {
+  it("server placement: 1.5 times the writes and 5 times the reads of ZooKeeper", async () => {
+    const results = await run("server")
+    assert.isAtLeast(of(results, "setData").throughputRatio, 1.5)
+    assert.isAtLeast(of(results, "getData").throughputRatio, 5)
+    assert.isAtMost(of(results, "setData 1×1").p50Ratio, 1.5)
+  })
+
+  it("ensemble placement: as many writes and 5 times the reads", async () => {
+    const results = await run("ensemble")
+    assert.isAtLeast(of(results, "setData").throughputRatio, 1)
+    assert.isAtLeast(of(results, "getData").throughputRatio, 5)
+  })
+})
+
+async function run(placement: "server" | "ensemble"): Promise<ReadonlyArray<Comparison>> {
+  const results = await versus({ ...BASE, placement, say: () => undefined })
+  console.log([`${placement} placement, ${machine()}`, ...summary(results)].join("\n"))
+  for (const { zkmesh } of results)
+    for (const { errors, lost } of zkmesh) assert.deepStrictEqual([errors, lost], [0, 0])
+  return results
+}
+
+const of = (results: ReadonlyArray<Comparison>, name: string): Comparison => results.find((one) => one.name === name)!

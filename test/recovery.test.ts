@@ -1,0 +1,156 @@
+/** How a peer comes back: by DIFF, SNAP or TRUNC, and how long a start from disk takes. */
+import { readFileSync } from "node:fs"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { digestOf, dump } from "./recorder/checker.ts"
+import { Session } from "./recorder/session.ts"
+import { eventually } from "./setup/processes.ts"
+import { databaseOf, Ensemble, Servers, serving } from "./setup/zkmesh.ts"
+
+const ZNODES = 100_000
+
+/** Creates `count` znodes of `size` bytes under `root`, as fast as the ensemble takes them. */
+async function fill(ports: ReadonlyArray<number>, root: string, count: number, size = 100): Promise<void> {
+  const session = await Session.open({ ports, timeoutMs: 20_000 })
+  const value = "v".repeat(size)
+  assert.strictEqual((await session.create(root, "")).error, 0)
+  let next = 0
+  const lane = async () => {
+    while (next < count) {
+      const { error } = await session.create(`${root}/node-${String(next++).padStart(6, "0")}`, value)
+      if (error !== 0) throw new Error(`create failed with ${error}`)
+    }
+  }
+  await Promise.all(Array.from({ length: 500 }, lane))
+  await session.close()
+}
+
+async function assertSame(ports: ReadonlyArray<number>, root = "/"): Promise<void> {
+  const trees = await Promise.all(ports.map((port) => dump(port, root)))
+  assert.strictEqual(new Set(trees.map(digestOf)).size, 1, "all peers hold the same tree")
+}
+
+describe("a peer that rejoins", () => {
+  let servers: Servers
+
+  beforeAll(async () => {
+    servers = await Servers.start({ settings: ["checkpoint.intervalMs=1000"] })
+  })
+  afterAll(() => servers?.stop())
+
+  const count = async (index: number, kind: "diff" | "snap" | "trunc") =>
+    Number((await servers.monitor(index)).get(`zk_${kind}_count`))
+
+  it("by DIFF after it has been away", async () => {
+    const follower = ((await servers.leader()) + 1) % 3
+    await servers.peer(follower).kill()
+    await fill(alive(follower), "/away", 5000)
+    await servers.startPeers(follower)
+    assert.deepStrictEqual([await count(follower, "diff"), await count(follower, "snap")], [1, 0])
+    await assertSame(servers.ports)
+  })
+
+  it("by SNAP when its database has been emptied", async () => {
+    // The checkpoint is what is sent; what came after it follows from the log.
+    await eventually(async () => (await checkpointed(0)) || undefined, "a checkpoint", 30_000)
+    const follower = ((await servers.leader()) + 1) % 3
+    await servers.peer(follower).stop()
+    await servers.ground.database(follower).emptyDatabase(databaseOf(follower + 1))
+    await servers.startPeers(follower)
+    assert.strictEqual(await count(follower, "snap"), 1)
+    await assertSame(servers.ports)
+  })
+
+  it("by TRUNC when it has a tail that was never committed", async () => {
+    const leader = await servers.leader()
+    const followers = [0, 1, 2].filter((index) => index !== leader)
+    const logged = async () => Number((await servers.monitor(leader)).get("zk_last_durable_zxid"))
+    const session = await Session.open({ ports: [servers.ports[leader]!], timeoutMs: 20_000 })
+    await session.create("/committed", "")
+    const before = await logged()
+    // Both followers hold still: the leader logs what it is asked, and nobody else does.
+    for (const index of followers) servers.peer(index).signal("SIGSTOP")
+    const lost = Promise.allSettled([session.create("/tail-1", ""), session.create("/tail-2", "")])
+    await eventually(async () => ((await logged()) > before ? true : undefined), "the tail in the leader's log", 10_000)
+    await Promise.all([0, 1, 2].map((index) => servers.peer(index).kill()))
+    assert.deepStrictEqual(
+      (await lost).map((one) => one.status),
+      ["rejected", "rejected"]
+    )
+    session.abandon()
+    await servers.startPeers(...followers)
+    await fill(alive(leader), "/afterwards", 10)
+    await servers.startPeers(leader)
+    assert.strictEqual(await count(leader, "trunc"), 1)
+    await assertSame(servers.ports)
+    const tree = await dump(servers.ports[leader]!)
+    assert.isTrue(tree.has("/committed"))
+    assert.isFalse(tree.has("/tail-1") || tree.has("/tail-2"))
+  })
+
+  const alive = (away: number) => servers.ports.filter((_, index) => index !== away)
+
+  async function checkpointed(index: number): Promise<boolean> {
+    const rows = await servers.ground.database(index).query(databaseOf(index + 1), "SELECT count(*) AS n FROM znodes")
+    return Number(rows[0]!["n"]) > 5000
+  }
+})
+
+describe(`${ZNODES.toLocaleString("en-US")} znodes of 100 bytes`, () => {
+  it("start again from disk in under five seconds, in the server placement", async () => {
+    const servers = await Servers.start()
+    try {
+      const empty = await restartedMemory(servers)
+      await fill(servers.ports, "/many", ZNODES)
+      const full = await restartedMemory(servers)
+      console.log(`memory per znode: ${Math.round((full - empty) / ZNODES)} bytes (resident, after a restart)`)
+      const began = performance.now()
+      await servers.startPeers(...(await kill(servers)))
+      const took = performance.now() - began
+      console.log(`three peers of ${ZNODES} znodes started from disk in ${(took / 1000).toFixed(2)} s`)
+      assert.isBelow(took, 5000)
+      await assertCount(servers.ports)
+    } finally {
+      await servers.stop()
+    }
+  })
+
+  it("start again from disk in under five seconds, in the ensemble placement", async () => {
+    const ensemble = await Ensemble.start()
+    try {
+      await fill(ensemble.ports, "/many", ZNODES)
+      await ensemble.stop()
+      const began = performance.now()
+      await ensemble.start()
+      const took = performance.now() - began
+      console.log(`an ensemble of ${ZNODES} znodes started from disk in ${(took / 1000).toFixed(2)} s`)
+      assert.isBelow(took, 5000)
+      await assertCount(ensemble.ports)
+    } finally {
+      await ensemble.stop()
+    }
+  })
+})
+
+async function kill(servers: Servers): Promise<Array<number>> {
+  await Promise.all([0, 1, 2].map((index) => servers.peer(index).kill()))
+  return [0, 1, 2]
+}
+
+/** Resident bytes of a peer that has just been started from disk. */
+async function restartedMemory(servers: Servers): Promise<number> {
+  for (const index of [0, 1, 2]) await servers.peer(index).stop()
+  await servers.startPeers(0, 1, 2)
+  const follower = ((await servers.leader()) + 1) % 3
+  const status = readFileSync(`/proc/${servers.peer(follower).pid}/status`, "utf8")
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)![1]) * 1024
+}
+
+async function assertCount(ports: ReadonlyArray<number>): Promise<void> {
+  await serving(ports)
+  for (const port of ports) {
+    const session = await Session.open({ ports: [port], timeoutMs: 20_000 })
+    const reply = await session.children("/many")
+    assert.strictEqual(reply.body.texts().length, ZNODES)
+    await session.close()
+  }
+}
