@@ -42,7 +42,7 @@ type Message =
   | { readonly _tag: "Stream"; readonly event: StreamEvent }
   | { readonly _tag: "Prepare"; readonly event: PrepareEvent }
   | { readonly _tag: "Leader"; readonly event: LeaderEvent }
-  | { readonly _tag: "Redial" }
+  | { readonly _tag: "Redial"; readonly whom: "stream" | "prepare" | "leader" }
   | { readonly _tag: "Tick" }
 
 /** Starts the session service of one peer at `session.<sid>`; it lives until the scope closes. */
@@ -95,10 +95,16 @@ class Shell {
     const stream = (event: StreamEvent) => self.tell({ _tag: "Stream", event })
     const prepare = (event: PrepareEvent) => self.tell({ _tag: "Prepare", event })
     const leader = (event: LeaderEvent) => self.tell({ _tag: "Leader", event })
-    const later = (ms: number) => context.after(ms, { _tag: "Redial" })
-    this.stream = new Dialled(context.now, later, (to) => bus.dial(address, to, streamProtocol, stream, limitMs))
-    this.prepare = new Dialled(context.now, later, (to) => bus.dial(address, to, prepareProtocol, prepare, limitMs))
-    this.leader = new Dialled(context.now, later, (to) => bus.dial(address, to, expiryProtocol, leader, limitMs))
+    const later = (whom: "stream" | "prepare" | "leader") => (ms: number) => context.after(ms, { _tag: "Redial", whom })
+    this.stream = new Dialled(context.now, later("stream"), (to) =>
+      bus.dial(address, to, streamProtocol, stream, limitMs)
+    )
+    this.prepare = new Dialled(context.now, later("prepare"), (to) =>
+      bus.dial(address, to, prepareProtocol, prepare, limitMs)
+    )
+    this.leader = new Dialled(context.now, later("leader"), (to) =>
+      bus.dial(address, to, expiryProtocol, leader, limitMs)
+    )
     this.stream.want({ address: `znode.${options.sid}`, for: undefined })
     context.every(options.tickTimeMs / 2, { _tag: "Tick" })
     this.handle = (batch) => this.pass(batch)
@@ -137,9 +143,7 @@ class Shell {
         }
         return
       case "Redial":
-        this.stream.redial()
-        this.prepare.redial()
-        this.leader.redial()
+        this[message.whom].redial()
         return
       case "Tick":
         this.core.step({ _tag: "Tick" }, now)
