@@ -1,7 +1,7 @@
 /** The session service's shell: its links and its clock. What they mean is the core's business (`@zkmesh/session`). */
 import { randomBytes } from "node:crypto"
 import { type ActorContext, type Handler, type Supervisor, spawn } from "@zkmesh/actor"
-import { type Address, Bus, type BusError, type Link, type LinkEvent } from "@zkmesh/bus"
+import { type Address, Bus, type BusError, Dialled, type Link, type LinkEvent } from "@zkmesh/bus"
 import {
   type ExpiryToSession,
   expiryProtocol,
@@ -21,7 +21,6 @@ import { Perms } from "@zkmesh/protocol"
 import { type Leader, SessionCore, type SessionInput } from "@zkmesh/session"
 import { isAllowed } from "@zkmesh/tree"
 import { Effect, type Scope } from "effect"
-import { Dialled } from "./Dialled.ts"
 
 export interface SessionServiceOptions {
   readonly sid: Sid

@@ -1,4 +1,4 @@
-import type { Address, Link, LinkEvent } from "@zkmesh/bus"
+import type { Address, Link, LinkEvent } from "./bus.ts"
 
 const FIRST_RETRY_MS = 20
 const LAST_RETRY_MS = 1000
@@ -10,7 +10,7 @@ export interface Wish {
 }
 
 /**
- * A link that this service dials: kept open to whom it is wanted to, dialled again for ever when it breaks, each time
+ * A link that an actor dials: kept open to whom it is wanted to, dialled again for ever when it breaks, each time
  * after a longer pause. Events of links that are not wanted any more are nobody's.
  */
 export class Dialled<Up, Down> {
