@@ -20,6 +20,9 @@ export class Peer {
   private electionIsOpen = false
   /** A leader has been asked for. */
   private hasLooked = false
+  private offersNothing = false
+  /** Since the start: until then the election has not been told anything in this peer's name. */
+  private hasEverLooked = false
   private lookingSince = 0
   /** Learners that came while this peer looks: what they have said waits until it knows whether it leads. */
   private readonly early = new Map<LinkId, Array<Extract<Input, { _tag: "FromLearner" }>["message"]>>()
@@ -220,6 +223,8 @@ export class Peer {
         return
       case "Hello":
         state.feed.hello(message.applied)
+        // Now it has something to offer.
+        if (this.offersNothing && state.feed.isConnected) this.hasLooked = false
         return
     }
   }
@@ -241,6 +246,7 @@ export class Peer {
     const { state } = this
     if (!this.hasLooked || this.leader !== undefined || this.learner !== undefined) return
     this.hasLooked = false
+    this.offersNothing = false
     state.counters.electionMs = state.now - this.lookingSince
     if (leader !== state.config.sid) {
       this.learner = new Learner(state, leader, () => ++this.lastLink)
@@ -277,11 +283,17 @@ export class Peer {
     const { state } = this
     if (this.leader !== undefined || this.learner !== undefined || this.hasLooked || !this.electionIsOpen) return
     if (!state.isSettledOnDisk) return
-    // A leader without its znode is of no use, so others may be elected while it loads; but not for ever.
-    if (!state.feed.isConnected && state.now - this.lookingSince < state.syncLimitMs) return
+    // A leader without its znode is of no use. At the start there is time to let it load its tree; later this peer
+    // helps others to win, and as a follower keeps the log.
+    const hasZnode = state.feed.isConnected
+    if (!hasZnode && !this.hasEverLooked && state.now - this.lookingSince < state.syncLimitMs) return
+    this.offersNothing = !hasZnode && this.hasEverLooked
     this.hasLooked = true
+    this.hasEverLooked = true
     // ZOOKEEPER-2845: the last logged zxid, not the last committed one.
-    const message = { _tag: "Look", zxid: state.log.last, currentEpoch: state.currentEpoch } as const
+    const message = this.offersNothing
+      ? ({ _tag: "Look", zxid: 0, currentEpoch: 0 } as const)
+      : ({ _tag: "Look", zxid: state.log.last, currentEpoch: state.currentEpoch } as const)
     state.emit({ _tag: "ToElection", message })
   }
 }

@@ -1,0 +1,193 @@
+/** A whole ensemble under one seed: peers, their disks, the network, and somebody who breaks things. */
+import type { FanOut, Notification } from "@zkmesh/messages"
+import type { Sid } from "@zkmesh/numbers"
+import type { PeerConfig } from "@zkmesh/zab"
+import { Checker } from "./checker.ts"
+import { VirtualClock } from "./clock.ts"
+import { Disk } from "./disk.ts"
+import { type Elector, type ElectorHost, oracle, realElector } from "./elector.ts"
+import { Network } from "./network.ts"
+import { SimNode } from "./node.ts"
+import { Random } from "./random.ts"
+
+export interface Scenario {
+  readonly seed: number
+  readonly voters: number
+  readonly observers: number
+  /** How long things are broken, in virtual ms. */
+  readonly troubleMs: number
+  /** Mean time between two misfortunes. */
+  readonly everyMs: number
+  /** "oracle": elects anybody, and tells different peers different things. */
+  readonly election: "real" | "oracle"
+  readonly loss: number
+  readonly counterLimit: number
+  readonly logRetain: number
+}
+
+/** So small that everything that can fill up does. */
+const tiny = { tickTimeMs: 40, initLimit: 15, syncLimit: 5, windowBytes: 1500, syncWindowBytes: 700 } as const
+
+export class World {
+  readonly scenario: Scenario
+  readonly clock = new VirtualClock()
+  readonly random: Random
+  readonly network: Network
+  readonly checker: Checker
+  readonly nodes = new Map<Sid, SimNode>()
+  readonly voters: ReadonlyArray<Sid>
+  isProposing = true
+  private isTroubled = true
+  readonly transcript: Array<string> = []
+
+  constructor(scenario: Scenario) {
+    this.scenario = scenario
+    this.random = new Random(scenario.seed)
+    this.network = new Network(this.clock, this.random)
+    this.network.loss = scenario.loss
+    const sids = Array.from({ length: scenario.voters + scenario.observers }, (_, index) => index + 1)
+    this.voters = sids.slice(0, scenario.voters)
+    const disks = new Map(sids.map((sid) => [sid, new Disk(this.random)]))
+    this.checker = new Checker(disks, this.voters)
+    const { counterLimit, logRetain } = scenario
+    for (const sid of sids) {
+      const config: PeerConfig = {
+        ...tiny,
+        sid,
+        voters: this.voters,
+        logRetain,
+        counterLimit,
+        znodeWindowBytes: 600,
+        readBytes: 400,
+        appendBytes: 900
+      }
+      this.nodes.set(sid, new SimNode(this, sid, disks.get(sid)!, config))
+    }
+  }
+
+  makeElector(host: ElectorHost): Elector {
+    if (this.scenario.election === "real") return realElector(host)
+    return oracle(
+      host,
+      () => (this.isTroubled ? this.random.pick(this.voters) : this.fairChoice()),
+      () => this.random.between(5, 60)
+    )
+  }
+
+  /** Who leads already, else the one with the best history. */
+  private fairChoice(): Sid | undefined {
+    let best: SimNode | undefined
+    for (const sid of this.voters) {
+      const node = this.nodes.get(sid)!
+      if (node.peer?.role === "leading") return sid
+      const isBetter =
+        best === undefined ||
+        node.disk.currentEpoch > best.disk.currentEpoch ||
+        (node.disk.currentEpoch === best.disk.currentEpoch && node.disk.last >= best.disk.last)
+      if (node.isUp && isBetter) best = node
+    }
+    return best?.sid
+  }
+
+  notify(from: Sid, notification: Notification): void {
+    for (const [sid, node] of this.nodes) {
+      if (sid === from) continue
+      this.network.publish(from, sid, "election", () => node.heardNotification(notification))
+    }
+  }
+
+  fanOut(from: Sid, message: FanOut): void {
+    for (const [sid, node] of this.nodes) {
+      if (sid === from) node.heardFanOut(message)
+      else this.network.publish(from, sid, "proposals", () => node.heardFanOut(message))
+    }
+  }
+
+  note(sid: Sid, text: string): void {
+    if (this.transcript.length > 400) this.transcript.shift()
+    this.transcript.push(`${this.clock.now.toFixed(1)} ${sid}: ${text}`)
+  }
+
+  /** Trouble, then peace; in the end everybody has everything, and the ensemble still serves. */
+  run(): void {
+    for (const node of this.nodes.values()) this.clock.after(this.random.between(0, 50), () => node.start())
+    this.trouble()
+    while (this.clock.step(this.scenario.troubleMs)) {
+      // Every invariant is checked where it could break.
+    }
+    this.makePeace()
+    const mark = this.checker.history.length
+    this.runUntil(() => this.isServing() && this.checker.history.length > mark + 20, "the ensemble serves again")
+    this.isProposing = false
+    for (const node of this.nodes.values()) if (node.znode !== undefined) node.znode.isProposing = false
+    this.runUntil(() => this.isQuiet(), "everybody has everything")
+    this.checker.logs()
+  }
+
+  private runUntil(done: () => boolean, what: string): void {
+    const until = this.clock.now + 30_000
+    for (let steps = 0; ; steps++) {
+      if (steps % 16 === 0 && done()) return
+      if (!this.clock.step(until)) break
+    }
+    if (!done()) throw new Error(`not within 30 s: ${what}`)
+  }
+
+  private isServing(): boolean {
+    const peers = [...this.nodes.values()].map((node) => node.peer)
+    return peers.every((peer) => peer?.phase === "broadcast")
+  }
+
+  private isQuiet(): boolean {
+    const { history } = this.checker
+    const last = history[history.length - 1]?.zxid ?? 0
+    const nodes = [...this.nodes.values()]
+    return this.isServing() && nodes.every((node) => node.znode?.applied === last && node.peer?.lastLogged === last)
+  }
+
+  private makePeace(): void {
+    this.isTroubled = false
+    this.network.loss = 0
+    this.network.slowness = 1
+    this.network.heal()
+    for (const node of this.nodes.values()) {
+      node.diskSlowness = 1
+      if (!node.isUp) node.start()
+    }
+  }
+
+  private trouble(): void {
+    this.clock.after(this.random.between(0, 2 * this.scenario.everyMs), () => {
+      if (!this.isTroubled) return
+      this.misfortune()
+      this.trouble()
+    })
+  }
+
+  private misfortune(): void {
+    const { random, network, clock } = this
+    const node = random.pick([...this.nodes.values()])
+    const a = random.pick([...this.nodes.keys()])
+    const dice = random.next()
+    if (dice < 0.2) {
+      node.crash()
+      clock.after(random.between(5, 800), () => !node.isUp && node.start())
+    } else if (dice < 0.3) {
+      // Everybody at once: the power goes.
+      for (const each of this.nodes.values()) {
+        each.crash()
+        clock.after(random.between(5, 300), () => !each.isUp && each.start())
+      }
+    } else if (dice < 0.42) node.crashZnode()
+    else if (dice < 0.6) {
+      for (const link of network.links) if (random.chance(0.3)) link.break("chance")
+    } else if (dice < 0.72) {
+      if (a !== node.sid) network.cut(a, node.sid)
+    } else if (dice < 0.8) {
+      for (const other of this.nodes.keys()) if (other !== a) network.cut(a, other)
+    } else if (dice < 0.9) network.heal()
+    else if (dice < 0.95) node.diskSlowness = random.pick([1, 1, 10, 60])
+    else if (dice < 0.97) network.slowness = random.pick([1, 1, 5])
+    else node.pausedUntil = clock.now + random.between(50, 600)
+  }
+}
