@@ -173,7 +173,6 @@ const own = {
     text,
     ours("URL", "a peer's database; {id} becomes the peer's id; postgres.url.N is peer N's own")
   ),
-  "postgres.port": maybe(port, { ...ours("port", "of the embedded Postgres"), otherwise: "a free one" }),
   "checkpoint.intervalMs": knob(
     positive,
     "10000",

@@ -1,0 +1,155 @@
+/** The command line. Each command joins its flags with the environment and zoo.cfg, then runs a placement. */
+import { type Config, type ConfigError, describeText, type Entry, loadConfig } from "@zkmesh/config"
+import * as Console from "effect/Console"
+import * as Argument from "effect/cli/Argument"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { loggingLayer } from "./logging.ts"
+
+export const VERSION = "0.1.0"
+
+const config = Flag.String("config").pipe(
+  Flag.withDescription("ZooKeeper's zoo.cfg; --help-config lists its keys"),
+  Flag.withMetavar("FILE"),
+  Flag.optional
+)
+const port = (meaning: string) =>
+  Flag.Int("port").pipe(Flag.withDescription(meaning), Flag.withMetavar("PORT"), Flag.optional)
+const data = Flag.String("data").pipe(
+  Flag.withDescription("directory of the embedded Postgres (default ./data)"),
+  Flag.withMetavar("DIR"),
+  Flag.optional
+)
+const id = Flag.Int("id").pipe(
+  Flag.withDescription("which server.N of the configuration this is"),
+  Flag.withMetavar("N"),
+  Flag.optional
+)
+
+/** What a flag says, as an entry of the configuration. */
+const entry = (flag: string, key: string, value: Option.Option<string | number>): ReadonlyArray<Entry> =>
+  Option.match(value, { onNone: () => [], onSome: (given) => [{ key, value: String(given), source: flag }] })
+
+/** A laptop's defaults, where no file says otherwise: ZooKeeper's sample zoo.cfg, and every four-letter word. */
+const LAPTOP = { tickTime: "2000", "4lw.commands.whitelist": "*" }
+
+/** Reads the configuration, and runs `placement` under the logger that it asks for. */
+const configured = <A, E, R>(
+  file: Option.Option<string>,
+  flags: ReadonlyArray<Entry>,
+  placement: (config: Config) => Effect.Effect<A, E, R>,
+  base: Readonly<Record<string, string>> = {}
+): Effect.Effect<A, E | ConfigError, R> =>
+  Effect.gen(function* () {
+    const path = Option.getOrUndefined(file)
+    const loaded = yield* loadConfig(path, { base, environment: process.env, flags })
+    const level = yield* GlobalFlag.LogLevel
+    const run = Effect.gen(function* () {
+      for (const notice of loaded.notices) yield* Effect.logWarning(notice)
+      return yield* placement(loaded)
+    })
+    return yield* Effect.provide(run, loggingLayer(loaded.knobs, Option.getOrUndefined(level)))
+  }) as Effect.Effect<A, E | ConfigError, R>
+
+// What a command needs is loaded when it is chosen: --help and a mistyped flag answer at once.
+const start = Command.make(
+  "start",
+  {
+    config,
+    data,
+    port: port("first client port (default 2181); peer N listens on the N-th from there"),
+    peers: Flag.Int("peers").pipe(
+      Flag.withDescription("how many peers (default 3, or as many as the data is of)"),
+      Flag.withMetavar("N"),
+      Flag.filter(
+        (peers) => peers >= 1 && peers <= 99,
+        (peers) => `expected 1 to 99 peers, got ${peers}`
+      ),
+      Flag.optional
+    )
+  },
+  Effect.fnUntraced(function* (flags) {
+    const { runEnsemble } = yield* Effect.promise(() => import("./ensemble.ts"))
+    const entries = [...entry("--data", "dataDir", flags.data), ...entry("--port", "clientPort", flags.port)]
+    const base = Option.isNone(flags.config) ? LAPTOP : {}
+    yield* configured(flags.config, entries, (loaded) => runEnsemble(loaded, Option.getOrUndefined(flags.peers)), base)
+  })
+).pipe(Command.withDescription("A whole ensemble in this process, with its own Postgres (the ensemble placement)"))
+
+const server = Command.make(
+  "server",
+  { config, id, data, port: port("client port of this peer, over the configuration's") },
+  Effect.fnUntraced(function* (flags) {
+    const { runServer } = yield* Effect.promise(() => import("./server.ts"))
+    const entries = [
+      ...entry("--id", "peer.id", flags.id),
+      ...entry("--data", "dataDir", flags.data),
+      ...entry("--port", "clientPort", flags.port)
+    ]
+    yield* configured(flags.config, entries, (loaded) => runServer(loaded, Option.isSome(flags.port)))
+  })
+).pipe(Command.withDescription("One peer with all its services (the server placement), or an observer"))
+
+const serve = Command.make(
+  "serve",
+  {
+    service: Argument.Literals("service", ["election", "broadcast", "znode", "session", "frontend"]),
+    config,
+    id,
+    name: Flag.String("name").pipe(
+      Flag.withDescription("frontend: its address on the bus"),
+      Flag.withMetavar("NAME"),
+      Flag.optional
+    ),
+    peer: Flag.Int("peer").pipe(
+      Flag.withDescription("frontend: a peer to connect to; repeat it in the order of preference (default: all)"),
+      Flag.withMetavar("N"),
+      Flag.atLeast(0)
+    ),
+    port: port("frontend: client port")
+  },
+  Effect.fnUntraced(function* (flags) {
+    const { runFrontendService, runService } = yield* Effect.promise(() => import("./server.ts"))
+    const entries = [
+      ...entry("--id", "peer.id", flags.id),
+      ...entry("--port", "clientPort", flags.port),
+      ...entry("--name", "frontend.name", flags.name)
+    ]
+    const { service, peer } = flags
+    yield* configured(flags.config, entries, (loaded) =>
+      service === "frontend" ? runFrontendService(loaded, peer) : runService(loaded, service)
+    )
+  })
+).pipe(Command.withDescription("One service alone (the mesh placement)"))
+
+const helpConfig = GlobalFlag.Action({
+  flag: Flag.Boolean("help-config").pipe(Flag.withDescription("List every key of the configuration")),
+  run: (asked) => (asked ? Console.log(describeText()) : Effect.void)
+})
+
+const zkmesh = Command.make("zkmesh").pipe(
+  Command.withDescription("A ZooKeeper-compatible coordination service"),
+  Command.withSubcommands([start, server, serve]),
+  Command.withGlobalFlags([helpConfig])
+)
+
+/** A mistyped command line is answered by one line, not by the whole help. */
+const presenter = CliOutput.layerPresenter({
+  present: (event) =>
+    event._tag === "InvalidInvocation"
+      ? Console.error(`zkmesh: ${event.errors.map((error) => error.message).join("; ")} (--help says more)`)
+      : CliOutput.defaultPresenter.present(event)
+})
+
+const builtIns = CliConfig.layer({
+  builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions, GlobalFlag.LogLevel]
+})
+
+/** Runs what the arguments say. */
+export const run = Command.run(zkmesh, { version: VERSION }).pipe(Effect.provide(Layer.merge(presenter, builtIns)))

@@ -1,0 +1,47 @@
+/** The *ensemble* placement: N peers and their frontends in this process, the loopback bus, one embedded Postgres. */
+import { resolve } from "node:path"
+import { loopbackLayer } from "@zkmesh/bus"
+import { type Config, ConfigError } from "@zkmesh/config"
+import type { Sid } from "@zkmesh/numbers"
+import * as Effect from "effect/Effect"
+import { announce } from "./announce.ts"
+import { claimDataDir, inspectDataDir } from "./dataDir.ts"
+import { runClientFrontend, runPeer } from "./peer.ts"
+import { plan } from "./plan.ts"
+import { checkPorts } from "./ports.ts"
+import { frontendSettings, peerSettings, restartPolicy } from "./settings.ts"
+import { openStores } from "./stores.ts"
+
+/** Runs until it is interrupted. Everything that can be wrong with the configuration is found before anything starts. */
+export const runEnsemble = (config: Config, peers: number | undefined) =>
+  Effect.gen(function* () {
+    const startedAt = performance.now()
+    const durable = config.knobs.store !== "memory"
+    const found = durable ? yield* inspectDataDir(resolve(config.knobs.dataDir ?? "data")) : undefined
+    const planned = yield* Effect.try({
+      try: () => plan(config, peers, found),
+      catch: (error) => (error instanceof ConfigError ? error : new ConfigError({ key: "", reason: String(error) }))
+    })
+    const { members, seats, dataDir } = planned
+    const endpoints = seats.map((seat) => seat.endpoint)
+    yield* checkPorts(endpoints, ": choose others with --port")
+    if (durable) yield* claimDataDir(dataDir, found, members)
+    const sids = seats.map((seat) => seat.sid)
+    const stores = yield* openStores(config, sids, dataDir)
+    const policy = restartPolicy(config)
+    const others = (sid: Sid) => sids.filter((other) => other !== sid)
+    yield* Effect.all(
+      [
+        ...sids.map((sid) => runPeer(peerSettings(config, sid, members), stores.layerOf(sid), policy)),
+        ...seats.map(({ sid, endpoint }) =>
+          runClientFrontend(
+            { ...frontendSettings(config), ...endpoint, name: String(sid), peers: [sid, ...others(sid)] },
+            policy,
+            () => Effect.void
+          )
+        ),
+        announce(planned, stores, startedAt)
+      ],
+      { concurrency: "unbounded", discard: true }
+    )
+  }).pipe(Effect.scoped, Effect.provide(loopbackLayer))

@@ -1,0 +1,158 @@
+/** The *server* placement (all services of one peer in a process) and the *mesh* placement (one service in a process). */
+import { readFile } from "node:fs/promises"
+import { join, resolve } from "node:path"
+import { type Config, ConfigError } from "@zkmesh/config"
+import type { Sid } from "@zkmesh/numbers"
+import * as Effect from "effect/Effect"
+import { busLayer } from "./buses.ts"
+import { type PeerService, runClientFrontend, runPeer, runStateless, runStored } from "./peer.ts"
+import { checkPorts, type Endpoint } from "./ports.ts"
+import { watchRoles } from "./roles.ts"
+import {
+  frontendName,
+  frontendSettings,
+  type Members,
+  membersOf,
+  peerSettings,
+  restartPolicy,
+  serverOf
+} from "./settings.ts"
+import { openStores, storeKind } from "./stores.ts"
+
+/** What the environment, the file and the flags leave open: which peer this is. */
+export const peerId = (config: Config): Effect.Effect<Sid, ConfigError> =>
+  Effect.gen(function* () {
+    const sid = config.knobs["peer.id"] ?? (yield* myid(config)) ?? (config.servers.length === 0 ? 1 : undefined)
+    if (sid === undefined) {
+      return yield* new ConfigError({
+        key: "peer.id",
+        reason: "which server.N is this? Say --id N, set ZKMESH_PEER_ID, or write N to dataDir/myid"
+      })
+    }
+    if (config.servers.length > 0) yield* attempt(() => serverOf(config, sid))
+    return sid
+  })
+
+const myid = ({ knobs }: Config): Effect.Effect<Sid | undefined, ConfigError> => {
+  if (knobs.dataDir === undefined) return Effect.succeed(undefined)
+  const path = join(resolve(knobs.dataDir), "myid")
+  return Effect.tryPromise({
+    try: () => readFile(path, "utf8"),
+    catch: (cause) => cause as NodeJS.ErrnoException
+  }).pipe(
+    Effect.map((text) => (/^\s*[1-9]\d{0,2}\s*$/.test(text) ? Number(text) : Number.NaN)),
+    Effect.catchIf(
+      (error) => error.code === "ENOENT",
+      () => Effect.succeed(undefined)
+    ),
+    Effect.mapError((error) => new ConfigError({ key: "", reason: `cannot be read: ${error.message}`, source: path })),
+    Effect.filterOrFail(
+      (sid) => !Number.isNaN(sid),
+      () => new ConfigError({ key: "", reason: "holds no server's id", source: path })
+    )
+  )
+}
+
+const attempt = <A>(read: () => A): Effect.Effect<A, ConfigError> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(read())
+    } catch (error) {
+      return error instanceof ConfigError ? Effect.fail(error) : Effect.die(error)
+    }
+  })
+
+const membersAround = ({ servers }: Config, sid: Sid): Members =>
+  servers.length === 0 ? { voters: [sid], observers: [] } : membersOf(servers)
+
+/** Where the clients of peer `sid` connect: its server line's client part, else clientPort, which a flag puts first. */
+const endpointOf = ({ knobs, servers }: Config, sid: Sid, flagged: boolean): Effect.Effect<Endpoint, ConfigError> => {
+  const server = servers.find((one) => one.sid === sid)
+  const port = flagged ? knobs.clientPort : (server?.clientPort ?? knobs.clientPort)
+  if (port === undefined) {
+    return Effect.fail(
+      new ConfigError({ key: "clientPort", reason: `neither it nor server.${sid} says where clients connect` })
+    )
+  }
+  return Effect.succeed({ host: server?.clientHost ?? knobs.clientPortAddress ?? "0.0.0.0", port })
+}
+
+/** Every peer, `first` before the others: a frontend prefers its own and falls back on the rest. */
+const preferring = (config: Config, first: Sid): ReadonlyArray<Sid> => [
+  first,
+  ...config.servers.map((server) => server.sid).filter((sid) => sid !== first)
+]
+
+/** One peer with its frontend. An observer's server line makes it an observer. Runs until it is interrupted. */
+export const runServer = (config: Config, portFlagged: boolean) =>
+  Effect.gen(function* () {
+    const sid = yield* peerId(config)
+    const endpoint = yield* endpointOf(config, sid, portFlagged)
+    yield* checkPorts([endpoint], "")
+    const members = membersAround(config, sid)
+    const run = Effect.gen(function* () {
+      const stores = yield* openStores(config, [sid], resolve(config.knobs.dataDir ?? "data"))
+      const policy = restartPolicy(config)
+      yield* Effect.all(
+        [
+          runPeer(peerSettings(config, sid, members), stores.layerOf(sid), policy),
+          runClientFrontend(
+            { ...frontendSettings(config), ...endpoint, name: String(sid), peers: preferring(config, sid) },
+            policy,
+            listening(endpoint)
+          ),
+          watchRoles(`watch-${sid}`, [sid], logRole)
+        ],
+        { concurrency: "unbounded", discard: true }
+      )
+    })
+    yield* Effect.provide(run, busLayer(config, members.voters.length === 1 && members.observers.length === 0))
+  }).pipe(Effect.scoped)
+
+/** One service of a peer. */
+export const runService = (config: Config, service: PeerService) =>
+  Effect.gen(function* () {
+    const sid = yield* peerId(config)
+    if ((service === "broadcast" || service === "znode") && storeKind(config) !== "postgres") {
+      return yield* new ConfigError({
+        key: "postgres.url",
+        reason: "broadcast and znode of a peer share a Postgres when they run apart: give its URL"
+      })
+    }
+    const settings = peerSettings(config, sid, membersAround(config, sid))
+    const run = Effect.gen(function* () {
+      yield* Effect.logInfo(`${service} of peer ${sid} runs`)
+      const policy = restartPolicy(config)
+      if (service === "election" || service === "session") return yield* runStateless(service, settings, policy)
+      const stores = yield* openStores(config, [sid], "")
+      return yield* runStored(service, settings, stores.layerOf(sid), policy)
+    })
+    return yield* Effect.provide(run, busLayer(config, false))
+  }).pipe(Effect.scoped)
+
+/** A frontend alone: any number of them, started and stopped at any time. `peers` in the order of preference. */
+export const runFrontendService = (config: Config, peers: ReadonlyArray<Sid>) =>
+  Effect.gen(function* () {
+    for (const sid of peers) if (config.servers.length > 0) yield* attempt(() => serverOf(config, sid))
+    const known = config.servers.map((server) => server.sid)
+    const preferred = peers.length > 0 ? peers : known.length > 0 ? known : [yield* peerId(config)]
+    const { clientPort, clientPortAddress } = config.knobs
+    if (clientPort === undefined) {
+      return yield* new ConfigError({ key: "clientPort", reason: "a frontend needs a port for clients: --port P" })
+    }
+    const endpoint = { host: clientPortAddress ?? "0.0.0.0", port: clientPort }
+    yield* checkPorts([endpoint], "")
+    const options = { ...frontendSettings(config), ...endpoint, name: frontendName(config), peers: preferred }
+    return yield* Effect.provide(
+      runClientFrontend(options, restartPolicy(config), listening(endpoint)),
+      busLayer(config, false)
+    )
+  }).pipe(Effect.scoped)
+
+const listening =
+  ({ host }: Endpoint) =>
+  (port: number) =>
+    Effect.logInfo(`clients connect to ${host}:${port}`)
+
+const logRole = (sid: Sid, status: { serving: boolean; role: string; epoch: number }) =>
+  Effect.logInfo(`peer ${sid} is ${status.role}${status.serving ? `, epoch ${status.epoch}` : ", not serving"}`)

@@ -1,0 +1,77 @@
+/** Where the peers of this process keep their logs and trees. */
+import { relative } from "node:path"
+import { type Config, ConfigError, postgresUrlOf } from "@zkmesh/config"
+import type { Sid } from "@zkmesh/numbers"
+import { MemoryDatabase, memoryLayer, postgresLayer, type StoreError, startEmbedded } from "@zkmesh/store"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { StoreLayer } from "./peer.ts"
+
+export interface Stores {
+  readonly layerOf: (sid: Sid) => StoreLayer
+  /** For people: what is where. */
+  readonly where: ReadonlyArray<readonly [what: string, where: string]>
+}
+
+export type StoreKind = "embedded" | "postgres" | "memory"
+
+/** As the configuration says; else Postgres if it gives URLs, else the embedded one. */
+export const storeKind = ({ knobs, postgresUrls }: Config): StoreKind =>
+  knobs.store ?? (knobs["postgres.url"] !== undefined || postgresUrls.size > 0 ? "postgres" : "embedded")
+
+/** Opens what the stores of `sids` need to be there first; the embedded Postgres lives as long as the scope. */
+export const openStores = (
+  config: Config,
+  sids: ReadonlyArray<Sid>,
+  dataDir: string
+): Effect.Effect<Stores, ConfigError | StoreError, Scope.Scope> => {
+  switch (storeKind(config)) {
+    case "memory":
+      return Effect.succeed(inMemory(sids))
+    case "postgres":
+      return inPostgres(config, sids)
+    case "embedded":
+      return embedded(dataDir)
+  }
+}
+
+const inMemory = (sids: ReadonlyArray<Sid>): Stores => {
+  // They outlive the peers that are built again over them, as disks would.
+  const databases = new Map(sids.map((sid) => [sid, new MemoryDatabase()]))
+  return {
+    layerOf: (sid) => memoryLayer(databases.get(sid)!),
+    where: [["data", "in memory: gone when this process ends"]]
+  }
+}
+
+const inPostgres = (config: Config, sids: ReadonlyArray<Sid>): Effect.Effect<Stores, ConfigError> =>
+  Effect.gen(function* () {
+    const urls = new Map<Sid, string>()
+    for (const sid of sids) {
+      const url = postgresUrlOf(config, sid)
+      if (url === undefined) {
+        return yield* new ConfigError({
+          key: `postgres.url.${sid}`,
+          reason: "store=postgres needs a URL for each peer"
+        })
+      }
+      urls.set(sid, url)
+    }
+    return {
+      layerOf: (sid: Sid) => postgresLayer({ url: urls.get(sid)! }),
+      where: [...urls].map(([sid, url]) => [`data of peer ${sid}`, withoutPassword(url)] as const)
+    }
+  })
+
+const withoutPassword = (url: string): string => url.replace(/^(\w+:\/\/[^:@/]*):[^@/]*@/, "$1:***@")
+
+const databaseOf = (sid: Sid): string => `peer${sid}`
+
+const embedded = (dataDir: string): Effect.Effect<Stores, StoreError, Scope.Scope> =>
+  Effect.map(startEmbedded({ dir: `${dataDir}/postgres` }), (postgres) => ({
+    layerOf: (sid: Sid) => postgresLayer({ url: postgres.url(databaseOf(sid)) }),
+    where: [
+      ["data", relative("", postgres.location) || "."],
+      ["look at it", `psql '${postgres.url(databaseOf(1))}' -c 'select * from log order by zxid desc limit 5'`]
+    ] as const
+  }))
