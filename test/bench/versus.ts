@@ -6,6 +6,8 @@ import { type Load, parseServers, type Result } from "./spec.ts"
 
 export interface VersusOptions {
   readonly placement: "server" | "ensemble"
+  /** The names of the loads to run; all if it is absent. */
+  readonly only?: ReadonlyArray<string>
   readonly rounds: number
   readonly sessions: number
   readonly outstanding: number
@@ -46,7 +48,10 @@ export async function versus(options: VersusOptions): Promise<ReadonlyArray<Comp
     options.say(`Starting three peers of zkmesh, ${options.placement} placement`)
     contestants.push(await startOurs(options.placement))
     const comparisons: Array<Comparison> = []
-    for (const [name, load] of loads(options)) comparisons.push(await compare(name, load, contestants, options))
+    for (const [name, load] of loads(options)) {
+      if (options.only?.includes(name) === false) continue
+      comparisons.push(await compare(name, load, contestants, options))
+    }
     return comparisons
   } finally {
     await Promise.all(contestants.map((one) => one.stop()))
