@@ -9,7 +9,7 @@ import { follows, hex, type SessionId, type Sid, type Zxid } from "@zkmesh/numbe
 import { ErrorCode, EventType, JuteReader, OpCode, readAcls, writeMultiEnd, writeMultiHeader } from "@zkmesh/protocol"
 import type { EntryReader } from "@zkmesh/txn"
 import type { AclList } from "./acl.ts"
-import { lastSlash } from "./nodes.ts"
+import { type Content, lastSlash } from "./nodes.ts"
 import { NodeWriter } from "./nodewriter.ts"
 import { Field, Kind, type Slot } from "./rows.ts"
 import { type Tree, TreeCorrupt } from "./tree.ts"
@@ -32,7 +32,15 @@ export class Applier {
   private zxid: Zxid = 0
   private time = 0
   private session: SessionId = 0
-  /** Of the operation at hand: its path and its znode, for its result. */
+  /** Of the operation at hand: where its path and value are, and what its result tells. */
+  private readonly content: Content = {
+    path: NO_BYTES,
+    pathStart: 0,
+    pathEnd: 0,
+    data: NO_BYTES,
+    dataStart: 0,
+    dataEnd: 0
+  }
   private path = ""
   private slot: Slot = 0
 
@@ -160,13 +168,37 @@ export class Applier {
     if (isOurs) writeMultiEnd(out)
   }
 
-  private create(type: number, reader: JuteReader): void {
-    const { tree, bytes, zxid, time } = this
+  /** Reads the path, as every operation on a znode begins. */
+  private readPath(reader: JuteReader): void {
+    const { content } = this
     const length = reader.skipField()
-    const end = reader.offset
-    const start = end - length
-    const dataLength = reader.skipField()
-    const dataEnd = reader.offset
+    content.path = this.bytes
+    content.pathEnd = reader.offset
+    content.pathStart = content.pathEnd - length
+    this.path = this.bytes.toString("utf8", content.pathStart, content.pathEnd)
+  }
+
+  private readData(reader: JuteReader): void {
+    const { content } = this
+    const length = reader.skipField()
+    content.data = this.bytes
+    content.dataEnd = reader.offset
+    content.dataStart = content.dataEnd - length
+  }
+
+  private find(): Slot {
+    return this.tree.nodes.find(this.bytes, this.content.pathStart, this.content.pathEnd)
+  }
+
+  private findParent(): Slot {
+    const { pathStart, pathEnd } = this.content
+    return this.tree.nodes.find(this.bytes, pathStart, Math.max(pathStart, lastSlash(this.bytes, pathStart, pathEnd)))
+  }
+
+  private create(type: number, reader: JuteReader): void {
+    const { tree, content, zxid, time } = this
+    this.readPath(reader)
+    this.readData(reader)
     const acl = this.acl(reader)
     const isEphemeral = (type === OpCode.create || type === OpCode.create2) && reader.bool()
     const creations = reader.int()
@@ -178,14 +210,11 @@ export class Applier {
         : type === OpCode.createTTL
           ? Kind.ttl
           : Kind.persistent
-    this.path = bytes.toString("utf8", start, end)
-    const parent = tree.nodes.find(bytes, start, Math.max(start, lastSlash(bytes, start, end)))
+    const parent = this.findParent()
     if (parent === 0) throw this.misfit("is created, but not its parent")
-    if (tree.nodes.find(bytes, start, end) !== 0) throw this.misfit("is created, but is there")
+    if (this.find() !== 0) throw this.misfit("is created, but is there")
     const owner = isEphemeral ? this.session : 0
-    this.slot = tree.create(parent, bytes, start, end, { kind, owner, ttlMs, acl, zxid, time })
-    const dataStart = dataLength < 0 ? dataEnd + 1 : dataEnd - dataLength
-    tree.setContent(this.slot, bytes, start, end, bytes, dataStart, dataEnd)
+    this.slot = tree.create(parent, content, { kind, owner, ttlMs, acl, zxid, time })
     tree.countCreation(parent, creations, zxid)
     this.event(EventType.NodeCreated, this.path, this.slot, parent)
   }
@@ -203,47 +232,39 @@ export class Applier {
   }
 
   private delete(reader: JuteReader): void {
-    const length = reader.skipField()
-    const end = reader.offset
-    if (!this.remove(end - length, end)) throw this.misfit("is deleted, but is not there")
+    this.readPath(reader)
+    if (!this.remove()) throw this.misfit("is deleted, but is not there")
   }
 
-  private remove(start: number, end: number): boolean {
-    const { tree, bytes } = this
-    const slot = tree.nodes.find(bytes, start, end)
-    this.path = bytes.toString("utf8", start, end)
+  private remove(): boolean {
+    const { tree, content } = this
+    const slot = this.find()
     if (slot === 0) return false
     const { rows } = tree.nodes
     if (rows.get(slot, Field.numChildren) > 0) throw this.misfit("is deleted, but has children")
     this.event(EventType.NodeDeleted, this.path, slot, rows.get(slot, Field.parent))
-    tree.remove(slot, bytes, start, end, this.path, this.zxid)
+    tree.remove(slot, this.bytes, content.pathStart, content.pathEnd, this.path, this.zxid)
     return true
   }
 
   private setData(reader: JuteReader): void {
-    const { tree, bytes } = this
-    const length = reader.skipField()
-    const end = reader.offset
-    const dataLength = reader.skipField()
-    const dataEnd = reader.offset
-    this.slot = this.existing(end - length, end)
-    tree.setData(this.slot, reader.int(), this.zxid, this.time)
-    const dataStart = dataLength < 0 ? dataEnd + 1 : dataEnd - dataLength
-    tree.setContent(this.slot, bytes, end - length, end, bytes, dataStart, dataEnd)
+    const { tree, content } = this
+    this.readPath(reader)
+    this.readData(reader)
+    this.slot = this.existing()
+    tree.setData(this.slot, content, reader.int(), this.zxid, this.time)
     this.event(EventType.NodeDataChanged, this.path, this.slot, 0)
   }
 
   private setAcl(reader: JuteReader): void {
-    const length = reader.skipField()
-    const end = reader.offset
-    this.slot = this.existing(end - length, end)
+    this.readPath(reader)
+    this.slot = this.existing()
     const acl = this.acl(reader)
     this.tree.setAcl(this.slot, acl, reader.int())
   }
 
-  private existing(start: number, end: number): Slot {
-    const slot = this.tree.nodes.find(this.bytes, start, end)
-    this.path = this.bytes.toString("utf8", start, end)
+  private existing(): Slot {
+    const slot = this.find()
     if (slot === 0) throw this.misfit("is changed, but is not there")
     return slot
   }
@@ -272,8 +293,8 @@ export class Applier {
     const { tree, session } = this
     const count = reader.count()
     for (let i = 0; i < count; i++) {
-      const length = reader.skipField()
-      this.remove(reader.offset - length, reader.offset)
+      this.readPath(reader)
+      this.remove()
     }
     if (tree.ephemerals.has(session)) throw new TreeCorrupt(`${hex(session)} is closed and leaves ephemerals behind`)
     if (tree.sessions.remove(session)) this.sessionChange = { kind: "closed", id: session }

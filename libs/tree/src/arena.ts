@@ -1,5 +1,5 @@
 /**
- * Memory for names and values, outside the garbage collector's sight.
+ * Memory for names and values, in blocks, outside the garbage collector's sight.
  *
  * A small value as a Buffer of its own costs more than a hundred bytes of bookkeeping and keeps the collector busy; here
  * it costs its length rounded up to a multiple of 8. Blocks are cut from pages of one mebibyte in size classes, and a
@@ -41,18 +41,30 @@ export class Arena {
     return this.pages.length * (1 << PAGE_SHIFT) + this.largeBytes
   }
 
-  /** Copies `bytes[start, end)` in and returns its address; 0 if it is empty. */
-  store(bytes: Uint8Array, start: number, end: number): number {
-    const length = end - start
-    if (length === 0) return 0
+  /**
+   * Room for `length` bytes: `address` itself if the block, which has `before` bytes in it, is as good as a new one.
+   * Otherwise the first `keep` bytes are copied and the old block is given back. 0 asks for a new block.
+   */
+  resize(address: number, before: number, length: number, keep: number): number {
     const units = classOf(length)
-    if (units > MAX_UNITS) return this.storeLarge(bytes, start, end)
-    const address = this.allocate(units)
-    const page = this.pages[address >>> UNITS_PER_PAGE_SHIFT]!
-    const at = (address & UNIT_MASK) << UNIT_SHIFT
-    if (length <= 32) for (let i = 0; i < length; i++) page[at + i] = bytes[start + i]!
-    else page.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), at)
-    return address
+    if (address > 0 && units === classOf(before)) return address
+    const next = length === 0 ? 0 : units > MAX_UNITS ? this.allocateLarge(length) : this.allocate(units)
+    if (address !== 0) {
+      if (next !== 0)
+        this.block(address).copy(this.block(next), this.offset(next), this.offset(address), this.offset(address) + keep)
+      this.release(address, before)
+    }
+    return next
+  }
+
+  /** Copies `bytes[start, end)` to the block, `at` bytes into it. */
+  write(address: number, at: number, bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start
+    if (length === 0) return
+    const block = this.block(address)
+    const to = this.offset(address) + at
+    if (length <= 32) for (let i = 0; i < length; i++) block[to + i] = bytes[start + i]!
+    else block.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), to)
   }
 
   private allocate(units: number): number {
@@ -76,13 +88,12 @@ export class Arena {
     this.limit = first + (1 << UNITS_PER_PAGE_SHIFT)
   }
 
-  private storeLarge(bytes: Uint8Array, start: number, end: number): number {
+  private allocateLarge(length: number): number {
     // Slow only in that it is not Node's pool: the value must not keep a pool alive, nor the other way round.
-    const copy = Buffer.allocUnsafeSlow(end - start)
-    copy.set(bytes.subarray(start, end))
-    this.largeBytes += copy.length
+    const memory = Buffer.allocUnsafeSlow(length)
+    this.largeBytes += length
     const index = this.freeLarge.pop() ?? this.large.length
-    this.large[index] = copy
+    this.large[index] = memory
     return -1 - index
   }
 
@@ -108,39 +119,38 @@ export class Arena {
     return true
   }
 
-  /** Copies the block to `target[to…]`. `view` is over the same memory, and both have room for three bytes more. */
-  copyTo(address: number, length: number, target: Uint8Array, view: DataView, to: number): void {
+  /**
+   * Copies `length` bytes, which start `at` bytes into the block (a multiple of 4), to `target[to…]`. `view` is over the
+   * same memory, and both have room for three bytes more.
+   */
+  copyTo(address: number, at: number, length: number, target: Uint8Array, view: DataView, to: number): void {
     if (length === 0) return
     if (address > 0 && length <= WORD_LOOP_BYTES) {
       const words = this.words[address >>> UNITS_PER_PAGE_SHIFT]!
-      const from = (address & UNIT_MASK) << (UNIT_SHIFT - 2)
+      const from = ((address & UNIT_MASK) << (UNIT_SHIFT - 2)) + (at >>> 2)
       const count = (length + 3) >>> 2
       // In the machine's own byte order, as the words are: so the bytes keep theirs.
       for (let i = 0; i < count; i++) view.setInt32(to + (i << 2), words[from + i]!, LITTLE_ENDIAN)
       return
     }
-    this.block(address).copy(target, to, this.offset(address), this.offset(address) + length)
+    const from = this.offset(address) + at
+    this.block(address).copy(target, to, from, from + length)
   }
 
-  /** A copy of the block on its own. */
-  copy(address: number, length: number): Uint8Array {
+  /** A copy of a part of the block. */
+  copy(address: number, at: number, length: number): Uint8Array {
     const copy = new Uint8Array(length)
-    if (length > 0) copy.set(this.view(address, length))
+    if (length === 0) return copy
+    const from = this.offset(address) + at
+    copy.set(this.block(address).subarray(from, from + length))
     return copy
   }
 
-  /** The block itself, for reading at once: it is not valid any more when the arena has changed. */
-  view(address: number, length: number): Buffer {
-    if (address === 0) return EMPTY
-    const offset = this.offset(address)
-    return this.block(address).subarray(offset, offset + length)
-  }
-
-  /** The block as UTF-8. */
+  /** The block's first bytes as UTF-8. */
   text(address: number, length: number): string {
     if (length === 0) return ""
-    const offset = this.offset(address)
-    return this.block(address).toString("utf8", offset, offset + length)
+    const from = this.offset(address)
+    return this.block(address).toString("utf8", from, from + length)
   }
 
   private block(address: number): Buffer {
@@ -152,5 +162,4 @@ export class Arena {
   }
 }
 
-const EMPTY = Buffer.alloc(0)
 const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1

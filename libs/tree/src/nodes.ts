@@ -7,7 +7,7 @@
 import { Arena } from "./arena.ts"
 import { hashPath } from "./hash.ts"
 import { PathIndex } from "./pathindex.ts"
-import { Field, PAGE_MASK, PAGE_SHIFT, ROW_WORDS, Rows, type Slot } from "./rows.ts"
+import { Field, Flag, PAGE_MASK, PAGE_SHIFT, ROW_WORDS, Rows, type Slot } from "./rows.ts"
 
 const SLASH = 0x2f
 export const ROOT: Slot = 1
@@ -17,6 +17,17 @@ export const lastSlash = (bytes: Uint8Array, start: number, end: number): number
   let at = end - 1
   while (at >= start && bytes[at] !== SLASH) at--
   return at
+}
+
+/** A path and a value, wherever in memory they are. */
+export interface Content {
+  path: Uint8Array
+  pathStart: number
+  pathEnd: number
+  data: Uint8Array
+  dataStart: number
+  /** Before `dataStart` if the value is null. */
+  dataEnd: number
 }
 
 export class Nodes {
@@ -58,7 +69,7 @@ export class Nodes {
       const length = page[base + Field.nameLength]! >>> 8
       const from = to - length
       if (from <= start || bytes[from - 1] !== SLASH) return false
-      if (!this.arena.equals(page[base + Field.name]!, length, bytes, from)) return false
+      if (!this.arena.equals(page[base + Field.block]!, length, bytes, from)) return false
       to = from - 1
       node = page[base + Field.parent]!
     }
@@ -82,22 +93,28 @@ export class Nodes {
     return this.scratchLength
   }
 
-  /** A new child of `parent`, its path in `bytes[start, end)`; all of its row but name and links is zero. */
-  create(parent: Slot, bytes: Uint8Array, start: number, end: number): Slot {
-    const { rows } = this
+  /** A new child of `parent`; all of its row but name, value and links is zero. */
+  create(parent: Slot, content: Content): Slot {
+    const { rows, arena } = this
+    const { path, pathStart: start, pathEnd: end } = content
     const slot = rows.allocate()
-    const nameStart = lastSlash(bytes, start, end) + 1
-    rows.set(slot, Field.name, this.arena.store(bytes, nameStart, end))
-    rows.set(slot, Field.nameLength, (end - nameStart) << 8)
+    const nameStart = lastSlash(path, start, end) + 1
+    const nameLength = end - nameStart
+    const length = Math.max(0, content.dataEnd - content.dataStart)
+    const block = arena.resize(0, 0, length === 0 ? nameLength : ((nameLength + 3) & ~3) + length, 0)
+    arena.write(block, 0, path, nameStart, end)
+    rows.set(slot, Field.block, block)
+    rows.set(slot, Field.nameLength, nameLength << 8)
+    this.write(slot, content, length)
     rows.set(slot, Field.parent, parent)
     const first = rows.get(parent, Field.firstChild)
     rows.set(slot, Field.next, first)
     if (first !== 0) rows.set(first, Field.previous, slot)
     rows.set(parent, Field.firstChild, slot)
     rows.set(parent, Field.numChildren, rows.get(parent, Field.numChildren) + 1)
-    this.index.insert(hashPath(bytes, start, end, this.seed), slot)
+    this.index.insert(hashPath(path, start, end, this.seed), slot)
     this.count++
-    this.dataSize += end - start
+    this.dataSize += end - start + length
     return slot
   }
 
@@ -113,21 +130,42 @@ export class Nodes {
     rows.set(parent, Field.numChildren, rows.get(parent, Field.numChildren) - 1)
     this.index.remove(hashPath(bytes, start, end, this.seed), slot)
     const dataLength = rows.get(slot, Field.dataLength)
-    this.arena.release(rows.get(slot, Field.data), dataLength)
-    this.arena.release(rows.get(slot, Field.name), this.nameLength(slot))
+    this.arena.release(rows.get(slot, Field.block), this.blockLength(slot))
     rows.release(slot)
     this.count--
     this.dataSize -= end - start + dataLength
   }
 
-  /** Replaces the value by a copy of `bytes[start, end)`. */
-  setData(slot: Slot, bytes: Uint8Array, start: number, end: number): void {
-    const { rows, arena } = this
+  /** Replaces the value by a copy of the content's. */
+  setData(slot: Slot, content: Content): void {
+    const { rows } = this
     const before = rows.get(slot, Field.dataLength)
-    arena.release(rows.get(slot, Field.data), before)
-    rows.set(slot, Field.data, arena.store(bytes, start, end))
-    rows.set(slot, Field.dataLength, end - start)
-    this.dataSize += end - start - before
+    const length = Math.max(0, content.dataEnd - content.dataStart)
+    const name = this.nameLength(slot)
+    const size = length === 0 ? name : this.dataOffset(slot) + length
+    rows.set(slot, Field.block, this.arena.resize(rows.get(slot, Field.block), this.blockLength(slot), size, name))
+    this.write(slot, content, length)
+    this.dataSize += length - before
+  }
+
+  /** The block has room for the value. */
+  private write(slot: Slot, content: Content, length: number): void {
+    const { rows } = this
+    const { data, dataStart, dataEnd } = content
+    if (length > 0) this.arena.write(rows.get(slot, Field.block), this.dataOffset(slot), data, dataStart, dataEnd)
+    rows.set(slot, Field.dataLength, length)
+    if (dataEnd < dataStart) rows.setFlags(slot, Flag.nullData)
+    else rows.clearFlags(slot, Flag.nullData)
+  }
+
+  /** Where in its block a znode's data starts. */
+  dataOffset(slot: Slot): number {
+    return (this.nameLength(slot) + 3) & ~3
+  }
+
+  private blockLength(slot: Slot): number {
+    const length = this.rows.get(slot, Field.dataLength)
+    return length === 0 ? this.nameLength(slot) : this.dataOffset(slot) + length
   }
 
   nameLength(slot: Slot): number {
@@ -135,7 +173,7 @@ export class Nodes {
   }
 
   name(slot: Slot): string {
-    return this.arena.text(this.rows.get(slot, Field.name), this.nameLength(slot))
+    return this.arena.text(this.rows.get(slot, Field.block), this.nameLength(slot))
   }
 
   path(slot: Slot): string {

@@ -52,7 +52,8 @@ export class NodeWriter extends JuteWriter {
     const { chunk, view, position } = this
     const isNull = length === 0 && (nodes.rows.flags(slot) & Flag.nullData) !== 0
     view.setInt32(position, isNull ? -1 : length)
-    nodes.arena.copyTo(nodes.rows.get(slot, Field.data), length, chunk, view, position + 4)
+    const block = nodes.rows.get(slot, Field.block)
+    nodes.arena.copyTo(block, nodes.dataOffset(slot), length, chunk, view, position + 4)
     this.position = position + 4 + length
   }
 
@@ -77,7 +78,7 @@ export class NodeWriter extends JuteWriter {
       const length = nodes.nameLength(child)
       this.reserve(4 + length + 3)
       this.view.setInt32(this.position, length)
-      arena.copyTo(rows.get(child, Field.name), length, this.chunk, this.view, this.position + 4)
+      arena.copyTo(rows.get(child, Field.block), 0, length, this.chunk, this.view, this.position + 4)
       this.position += 4 + length
     }
   }

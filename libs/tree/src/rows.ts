@@ -1,5 +1,5 @@
 /**
- * The fixed part of every znode: one row of 28 words, in pages, addressed by a slot number.
+ * The fixed part of every znode: one row of 27 words, in pages, addressed by a slot number.
  *
  * A row begins with the 17 words of ZooKeeper's Stat in the order in which they go on the wire, so that a reply's Stat is
  * a copy of 17 words. No znode is an object: a million of them cost the garbage collector nothing.
@@ -30,18 +30,18 @@ export const Field = {
   firstChild: 19,
   next: 20,
   previous: 21,
-  name: 22,
+  /** The arena's address of the name and, from the next multiple of 4 on, the data. */
+  block: 22,
   /** The name's length in the upper 24 bits, `Flag`s in the lower 8. */
   nameLength: 23,
-  data: 24,
-  acl: 25,
+  acl: 24,
   /** The hash of path and data. */
-  contentHash: 26,
+  contentHash: 25,
   /** What the row last contributed to the tree's digest. */
-  digest: 27
+  digest: 26
 } as const
 
-export const ROW_WORDS = 28
+export const ROW_WORDS = 27
 export const STAT_WORDS = 17
 
 export const Flag = {

@@ -10,7 +10,7 @@ import { type AclList, AclTable, encodeAcl, READ_ONLY_ACL } from "./acl.ts"
 import { Changes } from "./changes.ts"
 import { Digest } from "./digest.ts"
 import { hashData, hashPath } from "./hash.ts"
-import { Nodes, ROOT } from "./nodes.ts"
+import { type Content, Nodes, ROOT } from "./nodes.ts"
 import { Field, Flag, Kind, type Slot } from "./rows.ts"
 import { Sessions } from "./sessions.ts"
 
@@ -59,7 +59,7 @@ export class Tree {
     this.digests = new Digest(this.nodes.rows)
     this.changes = new Changes(this.nodes.rows, (slot) => this.stored(slot))
     this.touch(ROOT)
-    this.setContent(ROOT, this.nodes.encode("/"), 0, 1, NO_DATA, 0, 0)
+    this.setContent(ROOT, this.content("/", NO_DATA))
     const [zookeeper, quota, config] = BUILT_IN
     this.addBuiltIn(quota, this.addBuiltIn(zookeeper, ROOT, 0), 0)
     this.config = this.addBuiltIn(config, this.nodes.findPath(zookeeper), this.internAcl(READ_ONLY_ACL))
@@ -70,12 +70,16 @@ export class Tree {
 
   /** Built-in znodes hang there without having been created: their parents' counters know nothing of them. */
   private addBuiltIn(path: string, parent: Slot, acl: number): Slot {
-    const bytes = this.nodes.encode(path)
-    const end = this.nodes.encodedLength
     const node = { kind: Kind.persistent, owner: 0, ttlMs: 0, acl, zxid: 0, time: 0 }
-    const slot = this.create(parent, bytes, 0, end, node)
-    this.setContent(slot, bytes, 0, end, NO_DATA, 0, 0)
-    return slot
+    return this.create(parent, this.content(path, NO_DATA), node)
+  }
+
+  /** To be used before the next call of it. */
+  private content(path: string, data: Uint8Array | null): Content {
+    const bytes = this.nodes.encode(path)
+    const value = data ?? NO_DATA
+    const dataEnd = data === null ? -1 : value.length
+    return { path: bytes, pathStart: 0, pathEnd: this.nodes.encodedLength, data: value, dataStart: 0, dataEnd }
   }
 
   /** The number of a list that some znode is going to have. */
@@ -94,11 +98,11 @@ export class Tree {
     this.changes.touch(slot)
   }
 
-  /** A new child of `parent`, its path in `bytes[start, end)`. Its content is yet to be set. */
-  create(parent: Slot, bytes: Uint8Array, start: number, end: number, node: NewNode): Slot {
+  /** A new child of `parent`, whose counters are yet to learn of it. */
+  create(parent: Slot, content: Content, node: NewNode): Slot {
     const { rows } = this.nodes
     this.touch(parent)
-    const slot = this.nodes.create(parent, bytes, start, end)
+    const slot = this.nodes.create(parent, content)
     this.refreshCversion(parent)
     rows.setFlags(slot, node.kind)
     rows.setLong(slot, Field.czxid, node.zxid)
@@ -107,6 +111,7 @@ export class Tree {
     rows.setLong(slot, Field.ctime, node.time)
     rows.setLong(slot, Field.mtime, node.time)
     rows.set(slot, Field.acl, node.acl)
+    rows.set(slot, Field.contentHash, this.hash(slot, content))
     this.index(slot, node.kind, node.owner, node.ttlMs)
     this.digests.touch(slot)
     this.changes.created(slot, () => this.nodes.path(slot))
@@ -167,33 +172,26 @@ export class Tree {
     this.raisePzxid(parent, zxid)
   }
 
-  setData(slot: Slot, version: number, zxid: Zxid, time: number): void {
+  setData(slot: Slot, content: Content, version: number, zxid: Zxid, time: number): void {
     const { rows } = this.nodes
     this.touch(slot)
+    this.setContent(slot, content)
     rows.set(slot, Field.version, version)
     rows.setLong(slot, Field.mzxid, zxid)
     rows.setLong(slot, Field.mtime, time)
   }
 
-  /** The value of a znode (null if `dataEnd` is before `dataStart`), whose path is in `path[pathStart, pathEnd)`. */
-  setContent(
-    slot: Slot,
-    path: Uint8Array,
-    pathStart: number,
-    pathEnd: number,
-    data: Uint8Array,
-    dataStart: number,
-    dataEnd: number
-  ): void {
-    const { rows } = this.nodes
-    const isNull = dataEnd < dataStart
-    if (isNull) rows.setFlags(slot, Flag.nullData)
-    else rows.clearFlags(slot, Flag.nullData)
-    this.nodes.setData(slot, data, dataStart, isNull ? dataStart : dataEnd)
-    const pathHash = hashPath(path, pathStart, pathEnd, 0)
-    // What is installed there at start differs from peer to peer while a configuration changes.
-    const counted = slot !== this.config && !isNull
-    rows.set(slot, Field.contentHash, counted ? hashData(data, dataStart, dataEnd, pathHash) : pathHash)
+  /** Gives a znode another value; the path is its own. */
+  private setContent(slot: Slot, content: Content): void {
+    this.nodes.setData(slot, content)
+    this.nodes.rows.set(slot, Field.contentHash, this.hash(slot, content))
+  }
+
+  private hash(slot: Slot, content: Content): number {
+    const hash = hashPath(content.path, content.pathStart, content.pathEnd, 0)
+    // The configuration differs from peer to peer while it changes, so it does not count.
+    if (slot === this.config || content.dataEnd < content.dataStart) return hash
+    return hashData(content.data, content.dataStart, content.dataEnd, hash)
   }
 
   /** `acl` as in `NewNode`. */
@@ -207,9 +205,7 @@ export class Tree {
 
   /** Installs the ensemble's configuration at `/zookeeper/config`: at start, outside the log, on every peer by itself. */
   setConfig(text: string): void {
-    const bytes = Buffer.from(text)
-    const path = this.nodes.encode(CONFIG_PATH)
-    this.setContent(this.config, path, 0, this.nodes.encodedLength, bytes, 0, bytes.length)
+    this.setContent(this.config, this.content(CONFIG_PATH, Buffer.from(text)))
   }
 
   digest(): number {
@@ -220,10 +216,11 @@ export class Tree {
   stored(slot: Slot): StoredNode {
     const { rows, arena } = this.nodes
     const flags = rows.flags(slot)
-    const address = rows.get(slot, Field.data)
+    const block = rows.get(slot, Field.block)
+    const length = rows.get(slot, Field.dataLength)
     return {
       path: this.nodes.path(slot),
-      data: (flags & Flag.nullData) !== 0 ? null : arena.copy(address, rows.get(slot, Field.dataLength)),
+      data: (flags & Flag.nullData) !== 0 ? null : arena.copy(block, this.nodes.dataOffset(slot), length),
       acl: this.aclOf(slot),
       czxid: rows.getLong(slot, Field.czxid),
       mzxid: rows.getLong(slot, Field.mzxid),
@@ -241,20 +238,18 @@ export class Tree {
 
   /** Brings a stored znode back, under a parent that is there already: see `TreeLoader`. */
   load(parent: Slot, node: StoredNode): Slot {
-    const bytes = this.nodes.encode(node.path)
-    const end = this.nodes.encodedLength
-    const kind = KIND_NAMES.indexOf(node.kind)
+    const content = this.content(node.path, node.data)
+    const kind = KIND_NAMES.indexOf(node.kind) as Kind
     const acl = this.internAcl(node.acl)
-    let slot = this.nodes.find(bytes, 0, end)
+    let slot = this.nodes.find(content.path, 0, content.pathEnd)
     if (slot === 0) {
       const { ephemeralOwner: owner, ttlMs, czxid: zxid, ctime: time } = node
-      slot = this.create(parent, bytes, 0, end, { kind: kind as Kind, owner, ttlMs, acl, zxid, time })
+      slot = this.create(parent, content, { kind, owner, ttlMs, acl, zxid, time })
     } else {
       // One of the built-in znodes, which a new tree has from the start.
       this.setAcl(slot, acl, node.aversion)
+      this.setContent(slot, content)
     }
-    const data = node.data ?? NO_DATA
-    this.setContent(slot, bytes, 0, end, data, 0, node.data === null ? -1 : data.length)
     const { rows } = this.nodes
     rows.setLong(slot, Field.czxid, node.czxid)
     rows.setLong(slot, Field.mzxid, node.mzxid)
