@@ -1,33 +1,42 @@
 /** The bus within one process: messages pass by reference, everything sent in one turn arrives as one event. */
+import { randomBytes } from "node:crypto"
 import { Effect, Layer } from "effect"
-import type { Address, BreakReason, Link, LinkListener, Topic } from "./bus.ts"
-import { Bus, BusError } from "./bus.ts"
+import { type Address, type BreakReason, Bus, BusError, type Link } from "./bus.ts"
+import { type AnyEvent, type AnyListener, DeliveryQueue, erase, makeReport, type Report } from "./delivery.ts"
 
-/** What an address takes: the listener as it was given, its types erased. The protocol's name has matched. */
-type AnyListener = LinkListener<unknown, unknown>
-
-let links = 0
+/** A link as the tables of this package see it. */
+export interface AnyLink extends Link<unknown> {
+  /** Ends it for both, with a reason that only the bus may give. */
+  end(reason: BreakReason, detail: string): void
+}
 
 /** One end of a link within the process. */
-class LoopbackLink implements Link<unknown> {
+class LoopbackLink implements AnyLink {
   readonly id: string
   readonly local: Address
   readonly remote: Address
   isOpen = false
+  /** Set by whichever end goes first; nothing is sent any more. */
+  ended = false
+  /** Set on the end that broke the link: what the other one said before that no longer interests it. */
+  private deaf = false
   private readonly listener: AnyListener
+  private readonly loopback: Loopback
   private other: LoopbackLink | undefined
-  private outbox: Array<unknown> = []
-  private ended = false
+  private batch: Array<unknown> | undefined
+  private era = 0
+  private waiting = 0
 
-  constructor(id: string, local: Address, remote: Address, listener: AnyListener) {
+  constructor(id: string, local: Address, remote: Address, listener: AnyListener, loopback: Loopback) {
     this.id = id
     this.local = local
     this.remote = remote
     this.listener = listener
+    this.loopback = loopback
   }
 
   get inFlight(): number {
-    return this.outbox.length
+    return this.waiting
   }
 
   /** Joins the two ends and tells both. */
@@ -35,91 +44,116 @@ class LoopbackLink implements Link<unknown> {
     dialler.other = acceptor
     acceptor.other = dialler
     dialler.isOpen = acceptor.isOpen = true
-    acceptor.listener({ _tag: "Opened", link: acceptor })
-    if (!dialler.ended) dialler.listener({ _tag: "Opened", link: dialler })
-  }
-
-  get hasEnded(): boolean {
-    return this.ended
+    acceptor.hear({ _tag: "Opened", link: acceptor })
+    if (!dialler.ended) dialler.hear({ _tag: "Opened", link: dialler })
   }
 
   send(message: unknown): boolean {
     if (!this.isOpen) return false
-    if (this.outbox.push(message) === 1) queueMicrotask(() => this.flush())
+    this.waiting++
+    const { deliveries } = this.loopback
+    if (this.batch !== undefined && this.era === deliveries.era) {
+      this.batch.push(message)
+      return true
+    }
+    const batch: Array<unknown> = [message]
+    this.batch = batch
+    this.era = deliveries.era
+    deliveries.add(() => this.deliver(batch))
     return true
-  }
-
-  private flush(): void {
-    const messages = this.outbox
-    const other = this.other
-    if (messages.length === 0 || other === undefined || !other.isOpen) return
-    this.outbox = []
-    other.listener({ _tag: "Received", link: other, messages })
   }
 
   break(detail: string): void {
     this.end("closed", detail)
   }
 
-  /** Ends both ends, once. What was sent before still arrives first. */
   end(reason: BreakReason, detail: string): void {
     if (this.ended) return
-    if (this.isOpen) this.flush()
-    const other = this.other
-    if (this.ended) return
+    this.deaf = true
+    this.finish(reason, detail)
+    this.other?.finish(reason, detail)
+  }
+
+  private finish(reason: BreakReason, detail: string): void {
     this.ended = true
     this.isOpen = false
-    this.outbox = []
-    queueMicrotask(() => this.listener({ _tag: "Broken", link: this, reason, detail }))
-    other?.end(reason, detail)
+    this.loopback.deliveries.add(() => this.hear({ _tag: "Broken", link: this, reason, detail }))
+  }
+
+  private deliver(messages: ReadonlyArray<unknown>): void {
+    if (this.batch === messages) this.batch = undefined
+    this.waiting -= messages.length
+    const other = this.other
+    if (other !== undefined && !other.deaf) other.hear({ _tag: "Received", link: other, messages })
+  }
+
+  private hear(event: AnyEvent): void {
+    try {
+      this.listener(event)
+    } catch (cause) {
+      this.loopback.report(`${this.local}: its listener failed at ${event._tag} from ${this.remote}`, cause)
+      this.end("closed", `${this.local} failed: ${String(cause)}`)
+    }
   }
 }
 
-/** The listeners and subscribers of one process. The NATS bus looks here first. */
+/** A place where links are taken: its listener, and whatever links it has taken (from this process or others). */
+export interface Listening {
+  readonly listener: AnyListener
+  readonly links: Set<AnyLink>
+}
+
+/** The listeners and subscribers of one process. The bus between processes looks here first. */
 export class Loopback {
-  private readonly listeners = new Map<string, { readonly listener: AnyListener; readonly links: Set<LoopbackLink> }>()
+  readonly deliveries = new DeliveryQueue()
+  readonly report: Report
+  /** Random, so that no two links of the ensemble ever have the same id. */
+  private readonly incarnation = randomBytes(9).toString("base64url")
+  private links = 0
+  private readonly listenings = new Map<string, Listening>()
   private readonly topics = new Map<string, Set<(message: unknown) => void>>()
+
+  constructor(report: Report) {
+    this.report = report
+  }
 
   private static key(address: Address, protocol: string): string {
     return `${address}/${protocol}`
   }
 
-  has(address: Address, protocol: string): boolean {
-    return this.listeners.has(Loopback.key(address, protocol))
+  /** Who takes links of this protocol at an address of this process. */
+  listeningAt(address: Address, protocol: string): Listening | undefined {
+    return this.listenings.get(Loopback.key(address, protocol))
   }
 
-  /** The listener of an address of this process, for links that come from elsewhere. */
-  listenerAt(address: Address, protocol: string): AnyListener | undefined {
-    return this.listeners.get(Loopback.key(address, protocol))?.listener
-  }
-
-  /** Registers a listener; returns its removal, which breaks the links that it has taken. Undefined if the place is taken. */
+  /** Registers a listener; returns its removal, which breaks the links that it has taken. Undefined if it is taken. */
   listen(address: Address, protocol: string, listener: AnyListener): (() => void) | undefined {
     const key = Loopback.key(address, protocol)
-    if (this.listeners.has(key)) return undefined
-    const entry = { listener, links: new Set<LoopbackLink>() }
-    this.listeners.set(key, entry)
+    if (this.listenings.has(key)) return undefined
+    const listening: Listening = { listener, links: new Set() }
+    this.listenings.set(key, listening)
     return () => {
-      this.listeners.delete(key)
-      for (const link of [...entry.links]) link.end("dead", `${address} has ended`)
+      this.listenings.delete(key)
+      for (const link of [...listening.links]) link.end("dead", `${address} has ended`)
     }
   }
 
   dial(from: Address, to: Address, protocol: string, listener: AnyListener): Link<unknown> {
-    const id = `local-${++links}`
-    const dialler = new LoopbackLink(id, from, to, listener)
-    queueMicrotask(() => {
-      if (dialler.hasEnded) return
-      const entry = this.listeners.get(Loopback.key(to, protocol))
-      if (entry === undefined) {
+    const id = `${this.incarnation}-${++this.links}`
+    const dialler = new LoopbackLink(id, from, to, listener, this)
+    this.deliveries.add(() => {
+      if (dialler.ended) return
+      const listening = this.listeningAt(to, protocol)
+      if (listening === undefined) {
         dialler.end("absent", `nobody listens at ${to}`)
         return
       }
-      const acceptor: LoopbackLink = new LoopbackLink(id, to, from, (event) => {
-        if (event._tag === "Broken") entry.links.delete(acceptor)
-        entry.listener(event)
-      })
-      entry.links.add(acceptor)
+      const taking: AnyListener = (event) => {
+        if (event._tag === "Broken") listening.links.delete(acceptor)
+        listening.listener(event)
+      }
+      const acceptor = new LoopbackLink(id, to, from, taking, this)
+      listening.links.add(acceptor)
       LoopbackLink.open(dialler, acceptor)
     })
     return dialler
@@ -127,33 +161,45 @@ export class Loopback {
 
   subscribe(topic: string, listener: (message: unknown) => void): () => void {
     const existing = this.topics.get(topic)
-    const set = existing ?? new Set()
-    if (existing === undefined) this.topics.set(topic, set)
-    // A function of its own, so that one listener may subscribe twice.
-    const entry = (message: unknown): void => listener(message)
-    set.add(entry)
-    return () => {
-      set.delete(entry)
+    const subscribers = existing ?? new Set()
+    if (existing === undefined) this.topics.set(topic, subscribers)
+    // A function of its own, so that one listener may subscribe twice; and a throw is the subscriber's own affair.
+    const subscriber = (message: unknown): void => {
+      try {
+        listener(message)
+      } catch (cause) {
+        this.report(`a subscriber of ${topic} failed`, cause)
+      }
     }
+    subscribers.add(subscriber)
+    return () => void subscribers.delete(subscriber)
   }
 
+  /** Queues the message for the topic's subscribers in this process. */
   publish(topic: string, message: unknown): void {
+    this.deliveries.era++
+    if (this.topics.has(topic)) this.deliveries.add(() => this.deliver(topic, message))
+  }
+
+  /** Hands a message to the topic's subscribers in this process, now. */
+  deliver(topic: string, message: unknown): void {
     const subscribers = this.topics.get(topic)
-    if (subscribers === undefined) return
-    for (const subscriber of subscribers) queueMicrotask(() => subscriber(message))
+    if (subscribers !== undefined) for (const subscriber of [...subscribers]) subscriber(message)
   }
 }
 
+/** `listen`'s error for an address that has its listener already. */
+export const alreadyListening = (address: Address, protocol: string): BusError =>
+  new BusError({ message: `${address} is already listened at for ${protocol}` })
+
 /** `Bus` over the listeners of this process alone. */
-export const loopbackBus = (loopback: Loopback): Bus["Service"] => ({
+const loopbackBus = (loopback: Loopback): Bus["Service"] => ({
   listen: (address, protocol, listener) =>
     Effect.asVoid(
       Effect.acquireRelease(
         Effect.suspend(() => {
           const remove = loopback.listen(address, protocol.name, erase(listener))
-          return remove === undefined
-            ? Effect.fail(new BusError({ message: `${address} is already listened at for ${protocol.name}` }))
-            : Effect.succeed(remove)
+          return remove === undefined ? Effect.fail(alreadyListening(address, protocol.name)) : Effect.succeed(remove)
         }),
         (remove) => Effect.sync(remove)
       )
@@ -166,13 +212,14 @@ export const loopbackBus = (loopback: Loopback): Bus["Service"] => ({
         (remove) => Effect.sync(remove)
       )
     ),
-  publish: <M>(topic: Topic<M>, message: M) => {
+  publish: (topic, message) => {
     loopback.publish(topic.name, message)
     return true
   }
 })
 
-/** The protocol's name is the proof that both ends mean the same messages; the table itself need not know them. */
-export const erase = <In, Out>(listener: LinkListener<In, Out>): AnyListener => listener as AnyListener
-
-export const loopbackLayer: Layer.Layer<Bus> = Layer.sync(Bus, () => Bus.of(loopbackBus(new Loopback())))
+/** A bus of its own for one process: peers that share this layer form an ensemble without any broker. */
+export const loopbackLayer: Layer.Layer<Bus> = Layer.effect(
+  Bus,
+  Effect.map(makeReport, (report) => Bus.of(loopbackBus(new Loopback(report))))
+)
