@@ -64,7 +64,7 @@ export const environmentEntries = (
     if (value === undefined || value === "") continue
     if (variable === "ZOO_SERVERS") image.push(...imageServers(value))
     else if (IMAGE[variable] !== undefined) image.push({ key: IMAGE[variable], value, source: variable })
-    else if (variable.startsWith("ZKMESH_")) {
+    else if (variable.startsWith("ZKMESH_") && !variable.startsWith("ZKMESH_TEST_")) {
       const key = keys.get(variable) ?? familyOf(variable)
       if (key !== undefined) own.push({ key, value, source: variable })
       else notices.push(`environment variable ${variable} is none of ours${didYouMean(variable, keys.keys())}`)

@@ -69,7 +69,7 @@ const start = Command.make(
       Flag.withMetavar("N"),
       Flag.filter(
         (peers) => peers >= 1 && peers <= 99,
-        (peers) => `expected 1 to 99 peers, got ${peers}`
+        (peers) => `1 to 99, got ${peers}`
       ),
       Flag.optional
     )

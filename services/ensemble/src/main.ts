@@ -2,6 +2,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
+import { isCliError } from "effect/cli/CliError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { run } from "./cli.ts"
@@ -16,7 +17,7 @@ const told = run.pipe(
     if (Cause.hasInterruptsOnly(cause)) return Effect.void
     const error = Cause.squash(cause)
     // The command line's own errors have been shown.
-    if (error instanceof Error && error.name === "ShowHelp") return Effect.void
+    if (isCliError(error)) return Effect.void
     return Cause.hasDies(cause) ? Console.error(Cause.pretty(cause)) : Console.error(`zkmesh: ${reasonOf(cause)}`)
   }),
   Effect.provide(NodeServices.layer)
