@@ -25,6 +25,10 @@ export class ZnodeFeed {
   private unappliedHead = 0
   private unappliedBytes = 0
   private reading: ReadOp | undefined
+  /** What is being read is for a znode that has gone, or for a position that is no longer of interest. */
+  private readingIsStale = false
+  /** A snapshot is coming: what the log has now will be replaced, and the znode's tree with it. */
+  private isPaused = false
   private role: RoleChange
   /** Everything up to here comes before the role. */
   private roleAt: Zxid = 0
@@ -80,8 +84,20 @@ export class ZnodeFeed {
   /** The checkpoint has been replaced under the znode's feet. */
   reload(zxid: Zxid): void {
     this.checkpoint = zxid
+    this.isPaused = false
     this.forget()
     this.askReload()
+  }
+
+  /** The log may not be replaced while it is read. */
+  get isReading(): boolean {
+    return this.reading !== undefined
+  }
+  pause(): void {
+    this.isPaused = true
+  }
+  resume(): void {
+    this.isPaused = false
   }
 
   private askReload(): void {
@@ -129,7 +145,7 @@ export class ZnodeFeed {
     const limit = state.deliverable
     if (this.sent < limit && this.reading === undefined) {
       if (this.sent >= window.floor) this.pumpWindow(limit)
-      else if (this.hasRoom) {
+      else if (this.hasRoom && !this.isPaused) {
         this.reading = state.read({ _tag: "Read", after: this.sent, maxBytes: state.config.readBytes })
       }
     }
@@ -150,6 +166,9 @@ export class ZnodeFeed {
   read(op: ReadOp, batches: ReadonlyArray<TxnBatch>): boolean {
     if (this.reading !== op) return false
     this.reading = undefined
+    const isStale = this.readingIsStale
+    this.readingIsStale = false
+    if (isStale) return true
     invariant(batches.length > 0, `the log does not hold what follows ${hex(this.sent)}`)
     const limit = this.state.deliverable
     for (const batch of batches) {
@@ -177,7 +196,7 @@ export class ZnodeFeed {
 
   private forget(): void {
     this.ready = false
-    this.reading = undefined
+    this.readingIsStale = this.reading !== undefined
     this.unapplied = []
     this.unappliedHead = 0
     this.unappliedBytes = 0

@@ -44,6 +44,8 @@ export class Leader {
   private readonly historyEpoch: number
   private readonly infos = new Map<Sid, number>()
   private readonly epochAcks = new Set<Sid>()
+  /** Voters with a better history than this leader's. */
+  private readonly ahead = new Set<Sid>()
   private readonly liveness: Liveness
   private epochIsDurable = false
   private waiting: WriteOp | undefined
@@ -103,7 +105,7 @@ export class Leader {
         learner.sync.needSnap()
         return
       case "SyncAck":
-        this.liveness.progressed()
+        if (learner.votes) this.liveness.progressed()
         learner.sync?.acked(message.bytes)
         return
       case "AckNewLeader":
@@ -163,6 +165,7 @@ export class Leader {
   }
 
   private ackEpoch(learner: LearnerHandle, currentEpoch: number, lastZxid: Zxid, counts: boolean): void {
+    const { state } = this
     // It has cut its log or taken a snapshot, and says where it stands now.
     if (learner.sync !== undefined) {
       learner.sync.start(lastZxid)
@@ -174,7 +177,6 @@ export class Leader {
     }
     learner.stage = "acked"
     learner.lastZxid = lastZxid
-    this.liveness.progressed()
     if (this.phase !== "discovery") {
       this.startSync(learner)
       return
@@ -183,10 +185,14 @@ export class Leader {
     // Zab.tla: the leader's history has to be the best of a quorum's.
     const isAhead = currentEpoch > this.historyEpoch || (currentEpoch === this.historyEpoch && lastZxid > this.history)
     if (isAhead) {
+      this.ahead.add(learner.sid)
       this.dismiss(learner, `it is ahead: epoch ${currentEpoch}, ${hex(lastZxid)}`)
+      // Without them there is no quorum: somebody else has to lead.
+      if (state.majority.voters.size - this.ahead.size < state.majority.size) state.doubts("too many voters are ahead")
       return
     }
     if (counts) this.epochAcks.add(learner.sid)
+    this.liveness.progressed()
     this.tryCurrentEpoch()
   }
 
@@ -223,7 +229,7 @@ export class Leader {
     }
     learner.isSynced = true
     learner.acked = learner.sync.joinedAt
-    this.liveness.progressed()
+    if (learner.votes) this.liveness.progressed()
     if (this.phase === "broadcast") this.upToDate(learner)
     else this.tryEstablish()
   }

@@ -46,6 +46,8 @@ export class Learner {
   private redial = false
   epoch = 0
   private snapshotZxid: Zxid = 0
+  /** The whole snapshot has come. */
+  private isRestored = false
   private newLeaderLast: Zxid = 0
   /** What the fan-out has brought before its turn, oldest first. */
   private early: Array<Proposal> = []
@@ -120,11 +122,12 @@ export class Learner {
         this.stage = "restoring"
         this.state.write({ _tag: "Restore", zxid: message.zxid })
         this.snapshotZxid = message.zxid
+        this.state.feed.pause()
         return
       case "SnapChunk":
         if (!this.expect("restoring", message._tag)) return
         this.state.write({ _tag: "RestoreChunk", bytes: message.bytes })
-        if (message.last) this.waiting = this.state.write({ _tag: "RestoreCommit", zxid: this.snapshotZxid })
+        this.isRestored = message.last
         return
       case "Sync":
         if (this.expect("diff", message._tag)) this.state.log.accept(message.batch)
@@ -303,8 +306,18 @@ export class Learner {
     }
   }
 
+  /** The end of a pass: what is due goes to the disk. */
+  flush(): void {
+    const { state } = this
+    if (this.isRestored && !state.feed.isReading) {
+      this.isRestored = false
+      this.waiting = state.write({ _tag: "RestoreCommit", zxid: this.snapshotZxid })
+    }
+    state.append(this.appendLimit)
+  }
+
   /** What may go to the disk: an observer logs nothing that is not committed, except what it was synchronised with. */
-  get appendLimit(): Zxid {
+  private get appendLimit(): Zxid {
     if (!this.state.observer || this.stage === "diff" || this.stage === "joining") return Number.POSITIVE_INFINITY
     return Math.max(this.state.committed, this.newLeaderLast)
   }
@@ -329,7 +342,10 @@ export class Learner {
   close(reason: string): void {
     if (!this.redial) this.state.emit({ _tag: "BreakLeader", link: this.link, detail: reason })
     const isCommitting = this.waiting?._tag === "RestoreCommit"
-    if (this.stage === "restoring" && !isCommitting) this.state.write({ _tag: "RestoreAbort" })
+    if (this.stage === "restoring" && !isCommitting) {
+      this.state.write({ _tag: "RestoreAbort" })
+      this.state.feed.resume()
+    }
     this.waiting = undefined
   }
 

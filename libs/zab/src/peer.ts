@@ -75,7 +75,7 @@ export class Peer {
     if (state.doubt !== undefined) this.look(state.doubt)
     if (state.committed !== before) state.counters.commits++
     if (this.leader !== undefined) state.append(Number.POSITIVE_INFINITY)
-    else if (this.learner !== undefined) state.append(this.learner.appendLimit)
+    else this.learner?.flush()
     state.feed.pump()
     state.retention.purge(this.leader?.pinned ?? Number.POSITIVE_INFINITY)
     this.tryLook()
