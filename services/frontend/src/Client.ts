@@ -1,0 +1,169 @@
+import type { Socket } from "node:net"
+import type { Identity } from "@zkmesh/messages"
+import type { SessionId } from "@zkmesh/numbers"
+import { hex, WORD } from "@zkmesh/numbers"
+import { FrameSplitter } from "@zkmesh/protocol"
+import type { Peer } from "./Peer.ts"
+import { Arrivals, Latency } from "./statistics.ts"
+
+/** Where a connection stands; it only ever goes forward. */
+export const Phase = {
+  /** Nothing has come yet: the first frame is a ConnectRequest, or no frame but a four-letter word. */
+  First: 0,
+  /** A four-letter word came, and is being answered. */
+  Word: 1,
+  /** The session has been asked for. */
+  Opening: 2,
+  Open: 3,
+  /** Everything for it has been written; what still comes from it is not looked at. */
+  Ending: 4,
+  Closed: 5
+} as const
+export type Phase = (typeof Phase)[keyof typeof Phase]
+
+/** Why a connection is not read from at the moment. */
+export const Hold = { Opening: 1, Outstanding: 2, Unsent: 4, Total: 8 } as const
+
+/** Below this, pieces for one connection are copied into one; above, they are written side by side. */
+const COPY_BELOW = 64 * 1024
+const NO_ZXID = 0xffff_ffff
+
+/** One client's socket. What its bytes mean is the frontend's business; this keeps its state and writes. */
+export class Client {
+  readonly conn: number
+  readonly socket: Socket
+  readonly address: string
+  readonly port: number
+  readonly establishedAt: number
+  readonly splitter: FrameSplitter
+  readonly latency = new Latency()
+  readonly arrivals = new Arrivals()
+  phase: Phase = Phase.First
+  identity: Identity
+  peer: Peer | undefined
+  /** The ConnectRequest had the readOnly field: then the response has it as well. */
+  echoReadOnly = false
+  sessionId: SessionId = 0
+  timeoutMs = 0
+  /** The connection is closed if nothing has come by then (the session, or any traffic). */
+  deadline: number
+  outstanding = 0
+  outstandingBytes = 0
+  received = 0
+  sent = 0
+  lastOp = 0
+  lastXid = -1
+  lastZxidHigh = NO_ZXID
+  lastZxidLow = NO_ZXID
+  lastReplyAt = 0
+  lastLatency = 0
+  private holds = 0
+  private out: Array<Uint8Array> = []
+
+  constructor(
+    conn: number,
+    socket: Socket,
+    address: string,
+    identity: Identity,
+    maxFrameBytes: number,
+    establishedAt: number,
+    deadline: number
+  ) {
+    this.conn = conn
+    this.socket = socket
+    this.address = address
+    this.port = socket.remotePort ?? 0
+    this.identity = identity
+    this.splitter = new FrameSplitter(maxFrameBytes)
+    this.establishedAt = establishedAt
+    this.deadline = deadline
+  }
+
+  get isHeld(): boolean {
+    return this.holds !== 0
+  }
+
+  hold(reason: number): void {
+    if (this.holds === 0) this.socket.pause()
+    this.holds |= reason
+  }
+
+  /** Reading goes on when no reason against it is left. */
+  release(reason: number): void {
+    if ((this.holds & reason) === 0) return
+    this.holds &= ~reason
+    if (this.holds === 0 && this.phase < Phase.Ending) this.socket.resume()
+  }
+
+  holdsFor(reason: number): boolean {
+    return (this.holds & reason) !== 0
+  }
+
+  /** As `cons` shows it: all ones before the first reply. */
+  get lastZxid(): string {
+    const { lastZxidHigh: high, lastZxidLow: low } = this
+    return high === NO_ZXID ? "0xffffffffffffffff" : hex(high * WORD + low)
+  }
+
+  /** Whole frames; true if they are the first since the last `flush`, which has to follow. */
+  queue(bytes: Uint8Array): boolean {
+    return this.out.push(bytes) === 1
+  }
+
+  /** Takes note of a run of replies: all of them were made at the zxid that is in the first one's header. */
+  replied(bytes: Uint8Array, now: number): void {
+    this.lastReplyAt = now
+    // Events that setWatches makes up come first in its answer, and have no zxid.
+    if (bytes[4] === 0xff && bytes[7] === 0xff) return
+    this.lastZxidHigh = ((bytes[8]! << 24) | (bytes[9]! << 16) | (bytes[10]! << 8) | bytes[11]!) >>> 0
+    this.lastZxidLow = ((bytes[12]! << 24) | (bytes[13]! << 16) | (bytes[14]! << 8) | bytes[15]!) >>> 0
+  }
+
+  /** Writes what has queued, in one go; returns how many bytes. */
+  flush(): number {
+    const { out, socket } = this
+    if (out.length === 0) return 0
+    this.out = []
+    if (this.phase >= Phase.Ending) return 0
+    if (out.length === 1) {
+      if (!socket.write(out[0]!)) this.hold(Hold.Unsent)
+      return out[0]!.length
+    }
+    let bytes = 0
+    for (const piece of out) bytes += piece.length
+    if (bytes <= COPY_BELOW) {
+      if (!socket.write(Buffer.concat(out, bytes))) this.hold(Hold.Unsent)
+      return bytes
+    }
+    socket.cork()
+    for (const piece of out) socket.write(piece)
+    socket.uncork()
+    if (socket.writableNeedDrain) this.hold(Hold.Unsent)
+    return bytes
+  }
+
+  /** Requests of this many bytes are under way. */
+  asked(count: number, bytes: number): void {
+    this.outstanding += count
+    this.outstandingBytes += bytes
+  }
+
+  /** The oldest requests are answered. Returns about how many bytes they had: each the average of what is under way. */
+  answered(count: number): number {
+    const left = Math.max(0, this.outstanding - count)
+    const bytes = left === 0 ? this.outstandingBytes : Math.floor((this.outstandingBytes * count) / this.outstanding)
+    this.outstanding = left
+    this.outstandingBytes -= bytes
+    return bytes
+  }
+
+  /** `crst` */
+  resetStatistics(): void {
+    this.received = this.sent = 0
+    this.latency.reset()
+    this.lastOp = 0
+    this.lastXid = -1
+    this.lastZxidHigh = this.lastZxidLow = NO_ZXID
+    this.lastReplyAt = this.lastLatency = 0
+  }
+}

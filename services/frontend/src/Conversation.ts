@@ -1,0 +1,293 @@
+/** What clients say, and what they are told: the first frame, requests, replies. */
+import type { SessionToFrontend } from "@zkmesh/messages"
+import { ClientRequest } from "@zkmesh/messages"
+import {
+  type ConnectResponse,
+  ErrorCode,
+  expiredResponse,
+  JuteError,
+  JuteReader,
+  JuteWriter,
+  OpCode,
+  type ReceivedConnectRequest,
+  readConnectRequest,
+  writeConnectResponse,
+  writeEmptyReply
+} from "@zkmesh/protocol"
+import { authenticate } from "./auth.ts"
+import { type Client, Hold, Phase } from "./Client.ts"
+import { FourLetterWords } from "./FourLetterWords.ts"
+import type { Frontend } from "./Frontend.ts"
+import type { Peer } from "./Peer.ts"
+import { AUTH, FORWARD, fateOf, SASL } from "./requests.ts"
+
+const HEADER_BYTES = 8
+const REFUSALS = { ahead: "ahead", readOnly: "readOnly", notServing: "notServing" } as const
+
+export class Conversation {
+  private readonly frontend: Frontend
+  private readonly words: FourLetterWords
+  private readonly writer = new JuteWriter()
+
+  constructor(frontend: Frontend) {
+    this.frontend = frontend
+    this.words = new FourLetterWords(frontend)
+  }
+
+  // From the client.
+
+  data(client: Client, chunk: Buffer): void {
+    // Said to somebody who has hung up, or behind a four-letter word.
+    if (client.phase >= Phase.Ending || client.phase === Phase.Word) return
+    this.frontend.statistics.bytesReceived += chunk.length
+    client.splitter.push(chunk)
+    this.split(client)
+  }
+
+  /** The client will say nothing more: it has gone. One that has asked with a four-letter word is waiting for the text. */
+  ended(client: Client): void {
+    if (client.phase !== Phase.Word) client.socket.destroy()
+  }
+
+  /** Goes on with what the client has sent, as far as that is complete. */
+  private split(client: Client): void {
+    if (client.phase === Phase.First && !this.first(client)) return
+    if (client.phase === Phase.Open) this.requests(client)
+  }
+
+  /** False as long as there is no session: what follows the first frame waits in the splitter. */
+  private first(client: Client): boolean {
+    const { splitter } = client
+    const found = splitter.next()
+    if (found === "more") return false
+    if (found === "badLength") {
+      if (!this.words.answer(client, splitter.length)) {
+        this.frontend.drop(client, "badLength", `a first frame of ${splitter.length} bytes`)
+      }
+      return false
+    }
+    this.handshake(client)
+    return false
+  }
+
+  private handshake(client: Client): void {
+    const { frontend } = this
+    const { buffer, start, end } = client.splitter
+    let request: ReceivedConnectRequest
+    try {
+      request = readConnectRequest(new JuteReader(buffer, start, end))
+    } catch (error) {
+      if (!(error instanceof JuteError)) throw error
+      frontend.drop(client, "badHandshake", `a ConnectRequest that is none: ${error.message}`)
+      return
+    }
+    client.echoReadOnly = request.readOnly !== undefined
+    client.phase = Phase.Opening
+    frontend.statistics.connectionRequests++
+    const peer = frontend.serving()
+    if (peer === undefined) {
+      frontend.end(client, "notServing")
+      return
+    }
+    // Later than any zxid of ours can be: this client has been somewhere else.
+    if (request.lastZxidSeen > Number.MAX_SAFE_INTEGER) {
+      frontend.end(client, "ahead")
+      return
+    }
+    if (!Number.isSafeInteger(request.sessionId) || request.sessionId < 0) {
+      this.expired(client)
+      return
+    }
+    const isNew = request.sessionId === 0
+    client.hold(Hold.Opening)
+    client.peer = peer
+    peer.clients.add(client)
+    peer.send({
+      _tag: "Connect",
+      conn: client.conn,
+      sessionId: request.sessionId,
+      // A copy: what the client presents is a view on its chunk.
+      password: isNew ? frontend.password() : Uint8Array.from(request.password ?? []),
+      timeoutMs: request.timeoutMs,
+      lastZxidSeen: Math.max(0, request.lastZxidSeen),
+      readOnly: request.readOnly ?? false,
+      identity: client.identity
+    })
+  }
+
+  /** The hot path. Every frame of the chunk, whatever the limits say: it is in memory already. */
+  private requests(client: Client): void {
+    const { frontend } = this
+    const { splitter, conn } = client
+    const peer = client.peer!
+    const now = frontend.now()
+    let count = 0
+    let bytes = 0
+    let found = splitter.next()
+    for (; found === "frame"; found = splitter.next()) {
+      const { buffer, start, end } = splitter
+      if (end - start < HEADER_BYTES) break
+      const xid = (buffer[start]! << 24) | (buffer[start + 1]! << 16) | (buffer[start + 2]! << 8) | buffer[start + 3]!
+      const op =
+        (buffer[start + 4]! << 24) | (buffer[start + 5]! << 16) | (buffer[start + 6]! << 8) | buffer[start + 7]!
+      client.lastOp = op
+      if (xid >= 0) client.lastXid = xid
+      if (fateOf(op) === FORWARD) {
+        peer.add(new ClientRequest(conn, xid, op, buffer, start + HEADER_BYTES, end))
+        count++
+        bytes += end - start
+      } else {
+        this.took(client, count, bytes, now)
+        count = bytes = 0
+        if (!this.special(client, peer, xid, op)) return
+      }
+    }
+    this.took(client, count, bytes, now)
+    if (found === "badLength") frontend.drop(client, "badLength", `a frame of ${splitter.length} bytes`)
+    else if (found === "frame") frontend.drop(client, "badHeader", "a frame without a header")
+  }
+
+  private took(client: Client, count: number, bytes: number, now: number): void {
+    // A piece of a frame is a sign of life too.
+    client.deadline = now + client.timeoutMs
+    if (count === 0) return
+    const { frontend } = this
+    const { statistics } = frontend
+    statistics.received += count
+    statistics.requests += count
+    client.received += count
+    client.arrivals.add(now, count)
+    frontend.asked(client, count, bytes)
+    frontend.scheduleFlush()
+  }
+
+  /** What is answered here, out of the session's order as in ZooKeeper; false if the connection has ended with it. */
+  private special(client: Client, peer: Peer, xid: number, op: number): boolean {
+    const { frontend } = this
+    const { buffer, start, end } = client.splitter
+    frontend.statistics.received++
+    client.received++
+    const fate = fateOf(op)
+    if (fate === AUTH) {
+      const { superDigest } = frontend.settings
+      const identity = authenticate(client.identity, superDigest, buffer, start + HEADER_BYTES, end)
+      if (identity !== undefined) {
+        if (identity !== client.identity) {
+          client.identity = identity
+          peer.send({ _tag: "Identify", conn: client.conn, identity })
+        }
+        this.say(client, xid, 0, ErrorCode.OK)
+        return true
+      }
+      frontend.statistics.authFailures++
+      this.say(client, xid, 0, ErrorCode.AUTHFAILED)
+      frontend.end(client, "authFailed")
+      return false
+    }
+    if (fate === SASL) {
+      frontend.statistics.authFailures++
+      const at = this.writer.beginReply(xid, 0, ErrorCode.AUTHFAILED)
+      this.writer.buffer(null)
+      this.writer.endFrame(at)
+      this.write(client, this.writer.take())
+      frontend.end(client, "authFailed")
+      return false
+    }
+    this.say(client, xid, -1, ErrorCode.UNIMPLEMENTED)
+    frontend.end(client, "badOperation")
+    return false
+  }
+
+  private say(client: Client, xid: number, zxid: number, err: ErrorCode): void {
+    writeEmptyReply(this.writer, xid, zxid, err)
+    this.write(client, this.writer.take())
+  }
+
+  /** Writes at once: this is no pass over replies, and nothing else would follow. */
+  private write(client: Client, bytes: Uint8Array): void {
+    client.sent++
+    this.frontend.statistics.sent++
+    client.queue(bytes)
+    this.frontend.statistics.bytesSent += client.flush()
+  }
+
+  // From the session service.
+
+  fromSession(peer: Peer, message: SessionToFrontend, now: number): void {
+    const { frontend } = this
+    switch (message._tag) {
+      case "Replies":
+        for (const { conn, bytes, answers } of message.replies) {
+          const client = frontend.clients.get(conn)
+          if (client?.peer === peer) this.replied(client, bytes, answers, now)
+        }
+        return
+      case "Status":
+        peer.status = message
+        return
+      case "Connected":
+        this.connected(peer, message, now)
+        return
+      case "Refused": {
+        const client = frontend.clients.get(message.conn)
+        if (client?.peer !== peer) return
+        if (message.reason === "expired") this.expired(client)
+        else frontend.end(client, REFUSALS[message.reason])
+        return
+      }
+      case "Close": {
+        const client = frontend.clients.get(message.conn)
+        if (client?.peer === peer) frontend.end(client, "closedByPeer")
+        return
+      }
+      case "Answer":
+        peer.answered(message)
+        return
+    }
+  }
+
+  private replied(client: Client, bytes: Uint8Array, answers: number, now: number): void {
+    const { frontend } = this
+    const { statistics } = frontend
+    const packets = answers === 0 ? 1 : answers
+    client.sent += packets
+    statistics.sent += packets
+    if (answers > 0) {
+      client.lastLatency = client.arrivals.answered(now, answers, client.latency, statistics.latency)
+      client.replied(bytes, now)
+      frontend.answered(client, answers)
+      const size = answers === 1 ? bytes.length : Math.round(bytes.length / answers)
+      statistics.lastReplyBytes = size
+      if (size > statistics.maxReplyBytes) statistics.maxReplyBytes = size
+      if (size < statistics.minReplyBytes || statistics.minReplyBytes < 0) statistics.minReplyBytes = size
+    }
+    frontend.reply(client, bytes)
+  }
+
+  private connected(peer: Peer, message: Extract<SessionToFrontend, { _tag: "Connected" }>, now: number): void {
+    const client = this.frontend.clients.get(message.conn)
+    if (client?.peer !== peer || client.phase !== Phase.Opening) return
+    client.phase = Phase.Open
+    client.sessionId = message.sessionId
+    client.timeoutMs = message.timeoutMs
+    client.deadline = now + message.timeoutMs
+    client.lastOp = OpCode.createSession
+    const { sessionId, password, timeoutMs, readOnly } = message
+    this.respond(client, { sessionId, password, timeoutMs, readOnly: client.echoReadOnly ? readOnly : undefined })
+    client.release(Hold.Opening)
+    // What came right behind the ConnectRequest.
+    this.requests(client)
+  }
+
+  private expired(client: Client): void {
+    this.respond(client, expiredResponse(client.echoReadOnly ? false : undefined))
+    this.frontend.end(client, "expired")
+  }
+
+  private respond(client: Client, response: ConnectResponse): void {
+    const at = this.writer.beginFrame()
+    writeConnectResponse(this.writer, response)
+    this.writer.endFrame(at)
+    this.write(client, this.writer.take())
+  }
+}

@@ -1,0 +1,356 @@
+/**
+ * The frontend's shell: client sockets on one side, session services on the other, no state that would be missed.
+ *
+ * Sockets are plain `node:net` and handled where they call back: this is the hottest path of all. Everything that comes
+ * in one turn of the event loop leaves for a session service as one message (when the turn's sockets have been read),
+ * and everything that comes back for a client in one pass leaves as one write.
+ */
+import { randomBytes } from "node:crypto"
+import type { AddressInfo, Server, Socket } from "node:net"
+import { createServer } from "node:net"
+import { type ActorContext, type ActorRef, type Handler, type Supervisor, spawn } from "@zkmesh/actor"
+import { Bus, type BusError, Dialled, type LinkEvent } from "@zkmesh/bus"
+import { type FrontendToSession, frontendProtocol, type SessionToFrontend } from "@zkmesh/messages"
+import { Effect, FiberSet, type Scope } from "effect"
+import { addressIdentity, plainAddress } from "./auth.ts"
+import { Client, Hold, Phase } from "./Client.ts"
+import { Conversation } from "./Conversation.ts"
+import { FrontendError, type FrontendOptions, type Settings, settingsOf } from "./options.ts"
+import { Peer } from "./Peer.ts"
+import { type DropReason, Statistics } from "./statistics.ts"
+
+type PeerEvent = LinkEvent<SessionToFrontend, FrontendToSession>
+type Message =
+  | { readonly _tag: "Peer"; readonly peer: number; readonly event: PeerEvent }
+  | { readonly _tag: "Redial"; readonly peer: number }
+  | { readonly _tag: "Watch" }
+  /** A socket's callback has thrown: the frontend ends with the reason, as any actor would. */
+  | { readonly _tag: "Failed"; readonly cause: unknown }
+
+type Log = (message: string) => void
+
+/** How often deadlines are looked at. */
+const WATCH_MS = 250
+/** How long a client may take to close its end after we have closed ours. */
+const LINGER_MS = 2000
+/** The same reason is logged this often at most; the count goes on. */
+const LOG_EVERY_MS = 5000
+
+/** Starts a frontend; it lives until the scope closes. Returns the port that it listens at. */
+export const runFrontend = (
+  options: FrontendOptions
+): Effect.Effect<{ readonly port: number }, BusError | FrontendError, Scope.Scope | Bus | Supervisor> =>
+  Effect.gen(function* () {
+    const bus = yield* Bus
+    const settings = settingsOf(options)
+    const run = yield* FiberSet.makeRuntime<never, void, never>()
+    const log: Log = (message) => void run(Effect.logWarning(message))
+    let shell: Frontend | undefined
+    yield* spawn<Message>(`frontend.${settings.name}`, (context) => {
+      shell = new Frontend(settings, context, bus, log)
+      return shell.handle
+    })
+    const frontend = shell!
+    yield* Effect.addFinalizer(() => frontend.close())
+    const port = yield* frontend.listen()
+    return { port }
+  })
+
+export class Frontend {
+  readonly handle: Handler<Message>
+  readonly settings: Settings
+  readonly statistics: Statistics
+  readonly clients = new Map<number, Client>()
+  readonly peers: ReadonlyArray<Peer>
+  readonly now: () => number
+  readonly wallClock: () => number
+  private readonly links: ReadonlyArray<Dialled<FrontendToSession, SessionToFrontend>>
+  private readonly self: ActorRef<Message>
+  private readonly log: Log
+  private readonly loggedAt = new Map<DropReason, number>()
+  private readonly conversation: Conversation
+  private readonly server: Server
+  private readonly addresses = new Map<string, number>()
+  private nextConn = 1
+  private flushDue = false
+  private readonly flushAll = (): void => this.flushPeers()
+  /** Clients with something to write at the end of this pass. */
+  private dirty: Array<Client> = []
+  /** Clients held because of all the others; let go as one. */
+  private readonly stalled = new Set<Client>()
+
+  constructor(settings: Settings, context: ActorContext<Message>, bus: Bus["Service"], log: Log) {
+    this.settings = settings
+    this.log = log
+    this.self = context.self
+    this.now = context.now
+    this.wallClock = context.wallClock
+    this.statistics = new Statistics(context.now())
+    const from = `frontend.${settings.name}`
+    this.links = settings.peers.map((_sid, peer) => {
+      const listener = (event: PeerEvent) => context.self.tell({ _tag: "Peer", peer, event })
+      const later = (ms: number) => context.after(ms, { _tag: "Redial", peer })
+      return new Dialled(context.now, later, (to) =>
+        bus.dial(from, to, frontendProtocol, listener, settings.linkLimitMs)
+      )
+    })
+    this.peers = settings.peers.map((sid, peer) => new Peer(sid, () => this.links[peer]!.link))
+    this.links.forEach((link, peer) => void link.want({ address: `session.${settings.peers[peer]}`, for: undefined }))
+    this.conversation = new Conversation(this)
+    this.server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
+      this.guard(() => this.accept(socket))
+    )
+    context.every(WATCH_MS, { _tag: "Watch" })
+    this.handle = (batch) => {
+      for (const message of batch) this.take(message)
+      this.flushClients()
+    }
+  }
+
+  listen(): Effect.Effect<number, FrontendError> {
+    const { host, port, backlog } = this.settings
+    return Effect.callback<number, FrontendError>((resume) => {
+      const failed = (cause: Error) => {
+        resume(Effect.fail(new FrontendError({ message: `cannot listen at ${host}:${port}: ${cause.message}`, cause })))
+      }
+      this.server.once("error", failed)
+      this.server.listen({ host, port, backlog }, () => {
+        this.server.off("error", failed)
+        this.server.on("error", (cause) => this.self.tell({ _tag: "Failed", cause }))
+        resume(Effect.succeed((this.server.address() as AddressInfo).port))
+      })
+    })
+  }
+
+  /** Takes no more clients, lets go of those that are here (what has been written to them still leaves), and of peers. */
+  close(): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      // Also called back if it has never listened.
+      this.server.close(() => resume(Effect.void))
+      for (const client of this.clients.values()) {
+        this.disconnect(client)
+        client.phase = Phase.Ending
+        client.socket.destroySoon()
+      }
+      for (const link of this.links) link.want(undefined)
+    }).pipe(
+      Effect.timeoutOption(LINGER_MS),
+      Effect.andThen(Effect.sync(() => this.clients.forEach((client) => void client.socket.destroy())))
+    )
+  }
+
+  /** The first peer that serves: where new clients go. */
+  serving(): Peer | undefined {
+    return this.peers.find((peer) => peer.status.serving)
+  }
+
+  // Peers.
+
+  private take(message: Message): void {
+    switch (message._tag) {
+      case "Peer":
+        this.takePeer(this.peers[message.peer]!, this.links[message.peer]!.take(message.event))
+        return
+      case "Redial":
+        this.links[message.peer]!.redial()
+        return
+      case "Watch":
+        this.watch(this.now())
+        return
+      case "Failed":
+        throw message.cause
+    }
+  }
+
+  private takePeer(peer: Peer, news: "opened" | "broken" | ReadonlyArray<SessionToFrontend> | undefined): void {
+    if (news === undefined || news === "opened") return
+    if (news === "broken") {
+      peer.lost()
+      for (const client of [...peer.clients]) this.end(client, "peerLost")
+      return
+    }
+    const now = this.now()
+    for (const message of news) this.conversation.fromSession(peer, message, now)
+  }
+
+  /** Queues whole frames for a client; they leave at the end of the pass. */
+  reply(client: Client, bytes: Uint8Array): void {
+    if (client.queue(bytes)) this.dirty.push(client)
+  }
+
+  flushClients(): void {
+    const { dirty, statistics } = this
+    if (dirty.length === 0) return
+    this.dirty = []
+    for (const client of dirty) {
+      statistics.bytesSent += client.flush()
+      if (client.socket.writableLength > this.settings.maxUnsentBytes) this.drop(client, "slow")
+    }
+  }
+
+  /** What clients have asked for leaves when all sockets of this turn have been read. */
+  scheduleFlush(): void {
+    if (this.flushDue) return
+    this.flushDue = true
+    setImmediate(this.flushAll)
+  }
+
+  private flushPeers(): void {
+    this.flushDue = false
+    for (const peer of this.peers) peer.flush()
+  }
+
+  // Sockets.
+
+  /** Runs a socket's callback. An exception ends the frontend, not the process, and never passes unnoticed. */
+  private guard(callback: () => void): void {
+    try {
+      callback()
+    } catch (cause) {
+      this.self.tell({ _tag: "Failed", cause })
+    }
+  }
+
+  private accept(socket: Socket): void {
+    const { maxClientCnxns, maxFrameBytes, sessionlessTimeoutMs } = this.settings
+    const address = plainAddress(socket.remoteAddress)
+    const here = this.addresses.get(address) ?? 0
+    // A socket that fails has 'close' after 'error': there is nothing more to know from it.
+    socket.on("error", () => {})
+    if (maxClientCnxns > 0 && here >= maxClientCnxns) {
+      this.count("tooManyConnections", `${address} has ${here} connections`)
+      socket.destroy()
+      return
+    }
+    this.addresses.set(address, here + 1)
+    const client = new Client(
+      this.nextConn++,
+      socket,
+      address,
+      addressIdentity(address),
+      maxFrameBytes,
+      this.wallClock(),
+      this.now() + sessionlessTimeoutMs
+    )
+    this.clients.set(client.conn, client)
+    socket.on("data", (chunk: Buffer) => this.guard(() => this.conversation.data(client, chunk)))
+    socket.on("drain", () => client.release(Hold.Unsent))
+    socket.on("end", () => this.guard(() => this.conversation.ended(client)))
+    socket.on("close", () => this.guard(() => this.closed(client)))
+  }
+
+  private closed(client: Client): void {
+    this.disconnect(client)
+    client.phase = Phase.Closed
+    this.clients.delete(client.conn)
+    const left = (this.addresses.get(client.address) ?? 1) - 1
+    if (left === 0) this.addresses.delete(client.address)
+    else this.addresses.set(client.address, left)
+  }
+
+  /** The session service is told that the client has gone, once; requests that came before still reach it first. */
+  private disconnect(client: Client): void {
+    const { peer } = client
+    if (peer === undefined) return
+    client.peer = undefined
+    peer.clients.delete(client)
+    this.answered(client, client.outstanding)
+    peer.send({ _tag: "Disconnected", conn: client.conn })
+  }
+
+  /** Ends a connection in good order: what has been written leaves, then the client's own end is awaited for a while. */
+  end(client: Client, reason: DropReason): void {
+    if (client.phase >= Phase.Ending) return
+    this.statistics.bytesSent += client.flush()
+    client.phase = Phase.Ending
+    client.deadline = this.now() + LINGER_MS
+    this.disconnect(client)
+    this.count(reason)
+    client.socket.end()
+    // Unread bytes would turn our end into a reset, and that would take our last words from the client.
+    client.socket.resume()
+  }
+
+  /** Ends a connection at once, without a word. */
+  drop(client: Client, reason: DropReason, detail?: string): void {
+    if (client.phase === Phase.Closed) return
+    client.phase = Phase.Closed
+    this.disconnect(client)
+    this.count(reason, detail === undefined ? undefined : `${client.address}:${client.port}: ${detail}`)
+    client.socket.destroy()
+  }
+
+  private count(reason: DropReason, detail?: string): void {
+    const count = this.statistics.drop(reason)
+    if (detail === undefined) return
+    const now = this.now()
+    if (now - (this.loggedAt.get(reason) ?? Number.NEGATIVE_INFINITY) < LOG_EVERY_MS) return
+    this.loggedAt.set(reason, now)
+    this.log(`client turned away, ${reason} (${count} so far): ${detail}`)
+  }
+
+  // Flow control.
+
+  /** Requests have been read: more than the limits allow, and reading stops until some are answered. */
+  asked(client: Client, count: number, bytes: number): void {
+    const { settings, statistics } = this
+    client.asked(count, bytes)
+    statistics.outstanding += count
+    statistics.outstandingBytes += bytes
+    if (
+      client.outstanding >= settings.maxOutstandingPerConnection ||
+      client.outstandingBytes >= settings.maxOutstandingBytesPerConnection
+    ) {
+      client.hold(Hold.Outstanding)
+    }
+    if (
+      statistics.outstanding >= settings.maxOutstanding ||
+      statistics.outstandingBytes >= settings.maxOutstandingBytes
+    ) {
+      client.hold(Hold.Total)
+      this.stalled.add(client)
+    }
+  }
+
+  answered(client: Client, count: number): void {
+    const { settings, statistics, stalled } = this
+    const before = client.outstanding
+    statistics.outstandingBytes -= client.answered(count)
+    statistics.outstanding -= before - client.outstanding
+    if (
+      client.isHeld &&
+      client.outstanding * 2 <= settings.maxOutstandingPerConnection &&
+      client.outstandingBytes * 2 <= settings.maxOutstandingBytesPerConnection
+    ) {
+      client.release(Hold.Outstanding)
+    }
+    if (
+      stalled.size > 0 &&
+      statistics.outstanding * 4 <= settings.maxOutstanding * 3 &&
+      statistics.outstandingBytes * 4 <= settings.maxOutstandingBytes * 3
+    ) {
+      for (const one of stalled) one.release(Hold.Total)
+      stalled.clear()
+    }
+  }
+
+  // Time.
+
+  private watch(now: number): void {
+    for (const peer of this.peers) peer.expire(now)
+    for (const client of this.clients.values()) {
+      if (client.deadline > now) continue
+      if (client.phase === Phase.Open) {
+        // One that waits for us is not silent of its own will.
+        if (client.outstanding > 0 || client.isHeld) continue
+        this.end(client, "idle")
+      } else if (client.phase === Phase.Ending) client.socket.destroy()
+      else this.drop(client, "sessionless")
+    }
+  }
+
+  /** 16 bytes that nobody can guess: a new session's password. */
+  password(): Uint8Array {
+    return randomBytes(16)
+  }
+}

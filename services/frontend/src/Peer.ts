@@ -1,0 +1,84 @@
+import type { Link } from "@zkmesh/bus"
+import type { ClientRequest, FrontendToSession, Role, SessionToFrontend, Stats } from "@zkmesh/messages"
+import type { Sid, Zxid } from "@zkmesh/numbers"
+import type { Client } from "./Client.ts"
+
+type Query = Extract<FrontendToSession, { _tag: "Query" }>
+
+/** What a peer's session service has said of itself. */
+export interface PeerStatus {
+  readonly serving: boolean
+  readonly role: Role
+  readonly epoch: number
+  readonly zxid: Zxid
+}
+
+const SILENT: PeerStatus = { serving: false, role: "looking", epoch: 0, zxid: 0 }
+
+interface Asked {
+  readonly answered: (stats: Stats | undefined) => void
+  readonly deadline: number
+}
+
+/** A peer's session service, as this frontend sees it: its link, its state, the clients that are attached there. */
+export class Peer {
+  readonly sid: Sid
+  status: PeerStatus = SILENT
+  readonly clients = new Set<Client>()
+  private readonly linkOf: () => Link<FrontendToSession> | undefined
+  /** Requests read in this turn of the event loop; they leave as one message. */
+  private batch: Array<ClientRequest> = []
+  private readonly asked = new Map<number, Asked>()
+  private nextQuery = 1
+
+  constructor(sid: Sid, linkOf: () => Link<FrontendToSession> | undefined) {
+    this.sid = sid
+    this.linkOf = linkOf
+  }
+
+  /** Queues a request; the caller sees to it that `flush` follows. */
+  add(request: ClientRequest): void {
+    this.batch.push(request)
+  }
+
+  flush(): void {
+    if (this.batch.length === 0) return
+    const requests = this.batch
+    this.batch = []
+    this.linkOf()?.send({ _tag: "Requests", requests })
+  }
+
+  /** In order with the requests: what was queued leaves first. If the link has gone, its end is on the way to us. */
+  send(message: Exclude<FrontendToSession, { _tag: "Requests" }>): void {
+    this.flush()
+    this.linkOf()?.send(message)
+  }
+
+  /** `answered` is called once; without an answer by `deadline`, or if the link breaks, with undefined. */
+  ask(name: Query["name"], deadline: number, answered: Asked["answered"]): void {
+    const id = this.nextQuery++
+    this.asked.set(id, { answered, deadline })
+    this.send({ _tag: "Query", id, name })
+  }
+
+  answered({ id, stats }: Extract<SessionToFrontend, { _tag: "Answer" }>): void {
+    const asked = this.asked.get(id)
+    this.asked.delete(id)
+    asked?.answered(stats)
+  }
+
+  /** Gives up on questions that were to be answered by `now`. */
+  expire(now: number): void {
+    for (const [id, asked] of this.asked) {
+      if (asked.deadline > now) continue
+      this.asked.delete(id)
+      asked.answered(undefined)
+    }
+  }
+
+  lost(): void {
+    this.status = SILENT
+    this.batch = []
+    this.expire(Number.POSITIVE_INFINITY)
+  }
+}

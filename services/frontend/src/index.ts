@@ -1,0 +1,2 @@
+export { runFrontend } from "./Frontend.ts"
+export { FrontendError, type FrontendOptions } from "./options.ts"

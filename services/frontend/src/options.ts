@@ -1,0 +1,70 @@
+import type { Sid } from "@zkmesh/numbers"
+import { Data } from "effect"
+
+/** The client port could not be opened. */
+export class FrontendError extends Data.TaggedError("FrontendError")<{
+  readonly message: string
+  readonly cause?: unknown
+}> {}
+
+export interface FrontendOptions {
+  /** Unique among the frontends of the ensemble. */
+  readonly name: string
+  /** The peers to attach clients to: the first that serves. */
+  readonly peers: ReadonlyArray<Sid>
+  readonly host: string
+  /** 0: any free port. */
+  readonly port: number
+  /** Per source address; 0: any number. */
+  readonly maxClientCnxns: number
+  /** The longest frame that a client may send (jute.maxbuffer). */
+  readonly maxFrameBytes: number
+  readonly fourLetterWords: "*" | ReadonlyArray<string>
+  /** `super:<base64 SHA-1 of "super:password">`: who proves this may do everything. */
+  readonly superDigest?: string | undefined
+  /** What `conf` prints, in this order. */
+  readonly configuration?: ReadonlyArray<readonly [key: string, value: string | number]> | undefined
+  /** How long a connection may take to get its session. */
+  readonly sessionlessTimeoutMs?: number | undefined
+  /** Requests of one connection under way before it is not read from any more. */
+  readonly maxOutstandingPerConnection?: number | undefined
+  /** The same for the bytes of its requests. */
+  readonly maxOutstandingBytesPerConnection?: number | undefined
+  /** Requests of all connections under way before none of them is read from. */
+  readonly maxOutstanding?: number | undefined
+  readonly maxOutstandingBytes?: number | undefined
+  /** Replies and events that a client has not taken: beyond this it is disconnected. */
+  readonly maxUnsentBytes?: number | undefined
+  /** Connections waiting to be accepted. */
+  readonly backlog?: number | undefined
+  /** Silence after which the link to a peer's session service counts as broken. */
+  readonly linkLimitMs?: number | undefined
+}
+
+type Optional = Exclude<
+  keyof FrontendOptions,
+  "name" | "peers" | "host" | "port" | "maxClientCnxns" | "maxFrameBytes" | "fourLetterWords"
+>
+const DEFAULTS = {
+  superDigest: undefined,
+  configuration: [],
+  sessionlessTimeoutMs: 10_000,
+  maxOutstandingPerConnection: 1000,
+  maxOutstandingBytesPerConnection: 16 * 2 ** 20,
+  maxOutstanding: 100_000,
+  maxOutstandingBytes: 256 * 2 ** 20,
+  maxUnsentBytes: 64 * 2 ** 20,
+  backlog: 511,
+  linkLimitMs: 10_000
+}
+export type Settings = Omit<FrontendOptions, Optional> &
+  Omit<typeof DEFAULTS, "superDigest" | "configuration"> & {
+    readonly superDigest: string | undefined
+    readonly configuration: NonNullable<FrontendOptions["configuration"]>
+  }
+
+/** The options with what was left out filled in. */
+export const settingsOf = (options: FrontendOptions): Settings => {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  return { ...DEFAULTS, ...(Object.fromEntries(given) as unknown as FrontendOptions) } as Settings
+}

@@ -1,0 +1,117 @@
+/** Counts and times, cheap enough for every request: one clock reading and one entry per chunk of a socket. */
+
+export class Latency {
+  min = 0
+  max = 0
+  private sum = 0
+  count = 0
+
+  /** `count` requests took `ms` each. */
+  add(ms: number, count: number): void {
+    if (this.count === 0 || ms < this.min) this.min = ms
+    if (ms > this.max) this.max = ms
+    this.sum += ms * count
+    this.count += count
+  }
+
+  get average(): number {
+    return this.count === 0 ? 0 : this.sum / this.count
+  }
+
+  reset(): void {
+    this.min = this.max = this.sum = this.count = 0
+  }
+}
+
+/** When the requests under way on a connection came: runs of (time, how many), oldest first. */
+export class Arrivals {
+  private times: Array<number> = []
+  private counts: Array<number> = []
+  private head = 0
+
+  add(now: number, count: number): void {
+    this.times.push(now)
+    this.counts.push(count)
+  }
+
+  /** The oldest `answers` requests are answered now. Returns how long the last of them took. */
+  answered(now: number, answers: number, own: Latency, all: Latency): number {
+    let last = 0
+    let left = answers
+    while (left > 0 && this.head < this.times.length) {
+      const waiting = this.counts[this.head]!
+      const some = Math.min(waiting, left)
+      last = now - this.times[this.head]!
+      own.add(last, some)
+      all.add(last, some)
+      left -= some
+      if (some === waiting) this.head++
+      else this.counts[this.head] = waiting - some
+    }
+    if (this.head === this.times.length) {
+      this.times.length = this.counts.length = 0
+      this.head = 0
+    } else if (this.head >= 256) {
+      this.times = this.times.slice(this.head)
+      this.counts = this.counts.slice(this.head)
+      this.head = 0
+    }
+    return last
+  }
+}
+
+/** Why a client was sent away, or went: the reasons that are counted. */
+export type DropReason =
+  | "tooManyConnections"
+  | "badLength"
+  | "badHeader"
+  | "badHandshake"
+  | "badOperation"
+  | "authFailed"
+  | "notServing"
+  | "ahead"
+  | "expired"
+  | "readOnly"
+  | "sessionless"
+  | "idle"
+  | "slow"
+  | "peerLost"
+  | "closedByPeer"
+
+/** The frontend's own numbers; those of its peer come with each answer to an operator. */
+export class Statistics {
+  readonly startedAt: number
+  readonly latency = new Latency()
+  received = 0
+  sent = 0
+  bytesReceived = 0
+  bytesSent = 0
+  outstanding = 0
+  outstandingBytes = 0
+  requests = 0
+  connectionRequests = 0
+  authFailures = 0
+  lastReplyBytes = -1
+  minReplyBytes = -1
+  maxReplyBytes = -1
+  readonly drops = new Map<DropReason, number>()
+
+  constructor(startedAt: number) {
+    this.startedAt = startedAt
+  }
+
+  drop(reason: DropReason): number {
+    const count = (this.drops.get(reason) ?? 0) + 1
+    this.drops.set(reason, count)
+    return count
+  }
+
+  /** `srst`. What is under way stays counted. */
+  reset(): void {
+    this.latency.reset()
+    this.received = this.sent = this.bytesReceived = this.bytesSent = this.requests = 0
+    this.connectionRequests = this.authFailures = 0
+    this.lastReplyBytes = this.minReplyBytes = this.maxReplyBytes = -1
+    this.drops.clear()
+  }
+}
