@@ -133,6 +133,10 @@ export class Peer {
         this.electionIsOpen = false
         this.hasLooked = false
         return
+      case "FanOutLost":
+        // Learners would find a hole anyway, later.
+        if (this.leader !== undefined && this.state.majority.size > 1) this.state.doubts("the broker has gone")
+        return
       case "Tick":
         this.leader?.tick()
         this.learner?.tick()

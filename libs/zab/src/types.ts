@@ -85,6 +85,8 @@ export type Input =
   | { readonly _tag: "FromLeader"; readonly link: LinkId; readonly message: LeaderToLearner }
   | { readonly _tag: "LeaderBroken"; readonly link: LinkId; readonly detail: string }
   | { readonly _tag: "FromFanOut"; readonly message: FanOut }
+  /** Something published is certain not to have left. */
+  | { readonly _tag: "FanOutLost" }
   | { readonly _tag: "ZnodeOpened"; readonly link: LinkId }
   | { readonly _tag: "FromZnode"; readonly link: LinkId; readonly message: ZnodeToBroadcast }
   | { readonly _tag: "ZnodeBroken"; readonly link: LinkId }

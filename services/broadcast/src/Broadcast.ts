@@ -1,0 +1,326 @@
+/** The shell of ZAB: links, the fan-out, the store and the clock of one peer. What they mean is the core's business. */
+import { type ActorContext, type Handler, type Supervisor, spawn } from "@zkmesh/actor"
+import { type Address, Bus, type BusError, Dialled, type Link, type LinkEvent } from "@zkmesh/bus"
+import {
+  type BroadcastToElection,
+  type BroadcastToZnode,
+  commitProtocol,
+  type ElectionToBroadcast,
+  electionProtocol,
+  type FanOut,
+  type LeaderToLearner,
+  type LearnerToLeader,
+  learnerProtocol,
+  proposalsTopic,
+  type Stats,
+  type ZnodeToBroadcast
+} from "@zkmesh/messages"
+import type { Sid } from "@zkmesh/numbers"
+import { LogStore, type StoreError } from "@zkmesh/store"
+import { type LinkId, type Output, Peer, type ReadOp, type RecoveredLog, type WriteOp } from "@zkmesh/zab"
+import { Effect, Scope } from "effect"
+import { Lane, type LaneMessage, Reader, Writer } from "./Lanes.ts"
+import { peerConfig } from "./options.ts"
+import { Statistics } from "./Statistics.ts"
+
+export interface BroadcastServiceOptions {
+  readonly sid: Sid
+  readonly voters: ReadonlyArray<Sid>
+  readonly observers: ReadonlyArray<Sid>
+  readonly tickTimeMs: number
+  /** Ticks: how long discovery and synchronisation may go without progress. */
+  readonly initLimit: number
+  /** Ticks: how long an established link may be silent, and a proposal unacknowledged. */
+  readonly syncLimit: number
+  /** Transactions kept in the log behind the checkpoint; 0 keeps all. */
+  readonly logRetain?: number
+  /** Recent history kept in memory, bytes. */
+  readonly windowBytes?: number
+}
+
+type ElectionEvent = LinkEvent<ElectionToBroadcast, BroadcastToElection>
+type LearnerEvent = LinkEvent<LearnerToLeader, LeaderToLearner>
+type LeaderEvent = LinkEvent<LeaderToLearner, LearnerToLeader>
+type ZnodeEvent = LinkEvent<ZnodeToBroadcast, BroadcastToZnode>
+
+type Message =
+  | LaneMessage
+  | { readonly _tag: "FanOut"; readonly message: FanOut }
+  | { readonly _tag: "Learner"; readonly event: LearnerEvent }
+  | { readonly _tag: "Leader"; readonly id: LinkId; readonly event: LeaderEvent }
+  | { readonly _tag: "Znode"; readonly event: ZnodeEvent }
+  | { readonly _tag: "Election"; readonly event: ElectionEvent }
+  | { readonly _tag: "RedialElection" }
+  | { readonly _tag: "FanOutLost" }
+  | { readonly _tag: "Tick" }
+  | { readonly _tag: "Report" }
+
+/** Opens the log and starts the broadcast service of one peer at `broadcast.<sid>`; it lives until the scope closes. */
+export const runBroadcast = (
+  options: BroadcastServiceOptions
+): Effect.Effect<void, BusError | StoreError, Scope.Scope | Bus | Supervisor | LogStore> =>
+  Effect.gen(function* () {
+    const bus = yield* Bus
+    const store = yield* LogStore
+    const scope = yield* Scope.Scope
+    const recovered = yield* store.open
+    const run = Effect.runForkWith(yield* Effect.context<never>())
+    const name = `broadcast.${options.sid}`
+    let shell: Shell | undefined
+    const actor = yield* spawn<Message>(name, (context) => {
+      const log = (text: string) => void run(Effect.logInfo(`${name}: ${text}`))
+      shell = new Shell({ options, recovered, context, bus, store, scope, log })
+      return shell.handle
+    })
+    yield* Effect.addFinalizer(() => Effect.sync(() => shell?.close()))
+    // Subscribed before anybody can be told to rely on it.
+    yield* bus.subscribe(proposalsTopic, (message) => {
+      if (message.leader !== options.sid) actor.tell({ _tag: "FanOut", message })
+    })
+    yield* bus.listen(name, learnerProtocol, (event) => actor.tell({ _tag: "Learner", event }))
+    yield* bus.listen(name, commitProtocol, (event) => actor.tell({ _tag: "Znode", event }))
+  })
+
+interface ShellParts {
+  readonly options: BroadcastServiceOptions
+  readonly recovered: RecoveredLog
+  readonly context: ActorContext<Message>
+  readonly bus: Bus["Service"]
+  readonly store: LogStore["Service"]
+  readonly scope: Scope.Scope
+  readonly log: (text: string) => void
+}
+
+/** Links that were taken, under the core's names for them. */
+class Taken<Out> {
+  private readonly ids = new Map<Link<Out>, LinkId>()
+  private readonly links = new Map<LinkId, Link<Out>>()
+  private last: LinkId = 0
+
+  add(link: Link<Out>): LinkId {
+    const id = ++this.last
+    this.ids.set(link, id)
+    this.links.set(id, link)
+    return id
+  }
+  id(link: Link<Out>): LinkId | undefined {
+    return this.ids.get(link)
+  }
+  link(id: LinkId): Link<Out> | undefined {
+    return this.links.get(id)
+  }
+  remove(link: Link<Out>): LinkId | undefined {
+    const id = this.ids.get(link)
+    this.ids.delete(link)
+    if (id !== undefined) this.links.delete(id)
+    return id
+  }
+  all(): Iterable<Link<Out>> {
+    return this.links.values()
+  }
+}
+
+class Shell {
+  readonly handle: Handler<Message>
+  private readonly context: ActorContext<Message>
+  private readonly bus: Bus["Service"]
+  private readonly log: (text: string) => void
+  private readonly address: Address
+  private readonly limitMs: number
+  private readonly peer: Peer
+  private readonly statistics = new Statistics()
+  private readonly writes: Lane<WriteOp>
+  private readonly reads: Lane<ReadOp>
+  private readonly learners = new Taken<LeaderToLearner>()
+  private readonly znodes = new Taken<BroadcastToZnode>()
+  private readonly election: Dialled<BroadcastToElection, ElectionToBroadcast>
+  /** The link to the leader that this peer follows or would follow. */
+  private leader: { readonly id: LinkId; readonly link: Link<LearnerToLeader> } | undefined
+
+  constructor(parts: ShellParts) {
+    const { options, context, bus, store, scope } = parts
+    this.context = context
+    this.bus = bus
+    this.log = parts.log
+    this.address = `broadcast.${options.sid}`
+    this.limitMs = options.syncLimit * options.tickTimeMs
+    this.peer = new Peer(peerConfig(options), parts.recovered)
+    const writer = new Writer(store, scope, this.statistics, context.now)
+    this.writes = new Lane(writer.perform, context.pipe)
+    this.reads = new Lane(new Reader(store, scope).perform, context.pipe)
+    const { self } = context
+    this.election = new Dialled(
+      context.now,
+      (ms) => context.after(ms, { _tag: "RedialElection" }),
+      (to) =>
+        bus.dial(
+          this.address,
+          to,
+          electionProtocol,
+          (event: ElectionEvent) => self.tell({ _tag: "Election", event }),
+          this.limitMs
+        )
+    )
+    this.election.want({ address: `election.${options.sid}`, for: undefined })
+    // Finer than a tick: deadlines are noticed soon after they pass, and an idle pass costs microseconds.
+    context.every(Math.max(5, Math.min(100, options.tickTimeMs / 4)), { _tag: "Tick" })
+    context.every(1000, { _tag: "Report" })
+    this.handle = (batch) => this.pass(batch)
+  }
+
+  /** Lets go of everybody: their listeners are told that this peer has ended. */
+  close(): void {
+    this.election.want(undefined)
+    this.leader?.link.break("this peer has ended")
+    for (const link of [...this.learners.all()]) link.break("this peer has ended")
+    for (const link of [...this.znodes.all()]) link.break("this peer has ended")
+  }
+
+  private pass(batch: ReadonlyArray<Message>): void {
+    const now = this.context.now()
+    for (const message of batch) this.take(now, message)
+    for (const output of this.peer.flush()) this.carryOut(now, output)
+  }
+
+  private take(now: number, message: Message): void {
+    const { peer } = this
+    switch (message._tag) {
+      case "FanOut":
+        peer.step(now, { _tag: "FromFanOut", message: message.message })
+        return
+      case "Done":
+        message.lane.next()
+        if (message.input !== undefined) peer.step(now, message.input)
+        return
+      case "Znode":
+        this.takeZnode(now, message.event)
+        return
+      case "Learner":
+        this.takeLearner(now, message.event)
+        return
+      case "Leader":
+        this.takeLeader(now, message.id, message.event)
+        return
+      case "Election":
+        this.takeElection(now, message.event)
+        return
+      case "RedialElection":
+        this.election.redial()
+        return
+      case "Tick":
+      case "FanOutLost":
+        peer.step(now, message)
+        return
+      case "Report":
+        this.report()
+    }
+  }
+
+  private takeZnode(now: number, event: ZnodeEvent): void {
+    const { peer, znodes } = this
+    if (event._tag === "Opened") {
+      peer.step(now, { _tag: "ZnodeOpened", link: znodes.add(event.link) })
+    } else if (event._tag === "Broken") {
+      const link = znodes.remove(event.link)
+      if (link !== undefined) peer.step(now, { _tag: "ZnodeBroken", link })
+    } else {
+      const link = znodes.id(event.link)
+      if (link === undefined) return
+      for (const message of event.messages) peer.step(now, { _tag: "FromZnode", link, message })
+    }
+  }
+
+  private takeLearner(now: number, event: LearnerEvent): void {
+    const { peer, learners } = this
+    if (event._tag === "Opened") {
+      peer.step(now, { _tag: "LearnerOpened", link: learners.add(event.link) })
+    } else if (event._tag === "Broken") {
+      const link = learners.remove(event.link)
+      const detail = `${event.reason}: ${event.detail}`
+      if (link !== undefined) peer.step(now, { _tag: "LearnerBroken", link, detail })
+    } else {
+      const link = learners.id(event.link)
+      if (link === undefined) return
+      for (const message of event.messages) peer.step(now, { _tag: "FromLearner", link, message })
+    }
+  }
+
+  private takeLeader(now: number, link: LinkId, event: LeaderEvent): void {
+    const { peer } = this
+    if (event._tag === "Opened") peer.step(now, { _tag: "LeaderOpened", link })
+    else if (event._tag === "Broken") {
+      if (this.leader?.id === link) this.leader = undefined
+      peer.step(now, { _tag: "LeaderBroken", link, detail: `${event.reason}: ${event.detail}` })
+    } else for (const message of event.messages) peer.step(now, { _tag: "FromLeader", link, message })
+  }
+
+  private takeElection(now: number, event: ElectionEvent): void {
+    const taken = this.election.take(event)
+    if (taken === undefined) return
+    if (taken === "opened") this.peer.step(now, { _tag: "ElectionOpened" })
+    else if (taken === "broken") this.peer.step(now, { _tag: "ElectionBroken" })
+    else for (const message of taken) this.peer.step(now, { _tag: "FromElection", message })
+  }
+
+  /** A link that is broken drops what it is given: its Broken is on the way and the core will hear of it. */
+  private carryOut(now: number, output: Output): void {
+    switch (output._tag) {
+      case "Publish":
+        this.publish(now, output.message)
+        return
+      case "Write":
+        this.writes.push(output.op)
+        return
+      case "Read":
+        this.reads.push(output.op)
+        return
+      case "ToZnode":
+        this.znodes.link(output.link)?.send(output.message)
+        return
+      case "ToLeader":
+        if (this.leader?.id === output.link) this.leader.link.send(output.message)
+        return
+      case "ToLearner":
+        this.learners.link(output.link)?.send(output.message)
+        return
+      case "DialLeader":
+        this.dial(output.link, output.leader)
+        return
+      case "BreakLeader":
+        if (this.leader?.id === output.link) this.leader.link.break(output.detail)
+        return
+      case "BreakLearner":
+        this.learners.link(output.link)?.break(output.detail)
+        return
+      case "BreakZnode":
+        this.znodes.link(output.link)?.break(output.detail)
+        return
+      case "ToElection":
+        // Should it be broken, it is dialled again and the core says it again.
+        this.election.link?.send(output.message)
+        return
+      case "Note":
+        this.log(output.text)
+    }
+  }
+
+  private dial(id: LinkId, leader: Sid): void {
+    const { self } = this.context
+    const listener = (event: LeaderEvent) => self.tell({ _tag: "Leader", id, event })
+    const link = this.bus.dial(this.address, `broadcast.${leader}`, learnerProtocol, listener, this.limitMs)
+    this.leader = { id, link }
+  }
+
+  private publish(now: number, message: FanOut): void {
+    if (message._tag === "Propose") this.statistics.proposed(message.batch.last, now)
+    else this.statistics.committed(message.zxid, now)
+    if (!this.bus.publish(proposalsTopic, message)) this.context.self.tell({ _tag: "FanOutLost" })
+  }
+
+  private report(): void {
+    const stats: Record<string, Stats[string]> = { ...this.peer.stats() }
+    if (this.peer.role !== "leading") this.statistics.reset()
+    this.statistics.report(stats)
+    for (const link of this.znodes.all()) link.send({ _tag: "Stats", stats })
+  }
+}

@@ -1,0 +1,1 @@
+export { type BroadcastServiceOptions, runBroadcast } from "./Broadcast.ts"
