@@ -35,13 +35,6 @@ const whole = (min: number, max: number) =>
     )
   )
 
-const flag = Schema.String.check(Schema.isPattern(/^(true|false)$/i, { expected: "true or false" })).pipe(
-  Schema.decodeTo(
-    Schema.Boolean,
-    SchemaTransformation.transform({ decode: (text) => text.toLowerCase() === "true", encode: String })
-  )
-)
-
 const text = Schema.String.check(Schema.isNonEmpty({ expected: "a value" }))
 
 const words = Schema.String.pipe(
@@ -111,18 +104,25 @@ const clients = {
     zookeeper("connections", "length of the accept queue; -1: the system's")
   ),
   maxClientCnxns: knob(count, "60", zookeeper("connections", "per client address and frontend; 0: no limit")),
-  maxCnxns: knob(count, "0", zookeeper("connections", "in all per frontend; 0: no limit")),
   "jute.maxbuffer": knob(whole(1024, INT), "1048575", zookeeper("bytes", "largest frame that a client may send")),
   globalOutstandingLimit: knob(
     positive,
-    "1000",
-    zookeeper(
+    "100000",
+    mapped(
       "requests",
-      "unanswered requests per frontend connection to a peer, above which client sockets are not read"
+      "unanswered requests per frontend, above which no client is read from (ZooKeeper's default: 1000)"
     )
   ),
-  "4lw.commands.whitelist": knob(words, "srvr", zookeeper("list", "four-letter words that are answered; *: all")),
-  clientTcpKeepAlive: knob(flag, "false", zookeeper("bool", "TCP keep-alive on client sockets"))
+  "nio.sessionlessCnxnTimeout": knob(
+    positive,
+    "10000",
+    zookeeper("ms", "how long a connection may take to get a session")
+  ),
+  "DigestAuthenticationProvider.superDigest": maybe(
+    text,
+    zookeeper("super:digest", "who proves this may do everything")
+  ),
+  "4lw.commands.whitelist": knob(words, "srvr", zookeeper("list", "four-letter words that are answered; *: all"))
 }
 
 const ensemble = {
@@ -181,8 +181,8 @@ const own = {
   "log.retain": knob(count, "1000000", ours("transactions", "kept in the log behind the checkpoint; 0: all, for ever")),
   "broadcast.windowBytes": knob(
     whole(65_536, INT),
-    "8388608",
-    ours("bytes", "proposed and not yet committed, or sent and not yet taken, per link")
+    "33554432",
+    ours("bytes", "recent history kept in memory, for learners that were away briefly")
   ),
   "election.finalizeWaitMs": knob(count, "50", ours("ms", "how long a winning vote waits for a better one")),
   "frontend.name": maybe(name, {

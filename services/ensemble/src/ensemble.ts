@@ -35,7 +35,7 @@ export const runEnsemble = (config: Config, peers: number | undefined) =>
         ...sids.map((sid) => runPeer(peerSettings(config, sid, members), stores.layerOf(sid), policy)),
         ...seats.map(({ sid, endpoint }) =>
           runClientFrontend(
-            { ...frontendSettings(config), ...endpoint, name: String(sid), peers: [sid, ...others(sid)] },
+            frontendSettings(config, String(sid), endpoint, [sid, ...others(sid)], sid),
             policy,
             () => Effect.void
           )

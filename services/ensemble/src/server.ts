@@ -97,7 +97,7 @@ export const runServer = (config: Config, portFlagged: boolean) =>
         [
           runPeer(peerSettings(config, sid, members), stores.layerOf(sid), policy),
           runClientFrontend(
-            { ...frontendSettings(config), ...endpoint, name: String(sid), peers: preferring(config, sid) },
+            frontendSettings(config, String(sid), endpoint, preferring(config, sid), sid),
             policy,
             listening(endpoint)
           ),
@@ -142,7 +142,7 @@ export const runFrontendService = (config: Config, peers: ReadonlyArray<Sid>) =>
     }
     const endpoint = { host: clientPortAddress ?? "0.0.0.0", port: clientPort }
     yield* checkPorts([endpoint], "")
-    const options = { ...frontendSettings(config), ...endpoint, name: frontendName(config), peers: preferred }
+    const options = frontendSettings(config, frontendName(config), endpoint, preferred)
     return yield* Effect.provide(
       runClientFrontend(options, restartPolicy(config), listening(endpoint)),
       busLayer(config, false)

@@ -2,6 +2,8 @@
 import { hostname } from "node:os"
 import { type Config, ConfigError, type Server, sessionTimeouts } from "@zkmesh/config"
 import type { Sid } from "@zkmesh/numbers"
+import type { FrontendOptions } from "@zkmesh/service-frontend"
+import type { Endpoint } from "./ports.ts"
 import type { RestartPolicy } from "./restart.ts"
 
 export interface Members {
@@ -50,14 +52,53 @@ export const peerSettings = ({ knobs }: Config, sid: Sid, { voters, observers }:
 
 export type PeerSettings = ReturnType<typeof peerSettings>
 
-/** What every frontend is started with, wherever it listens. */
-export const frontendSettings = ({ knobs }: Config) => ({
-  maxClientCnxns: knobs.maxClientCnxns,
-  maxFrameBytes: knobs["jute.maxbuffer"],
-  fourLetterWords: knobs["4lw.commands.whitelist"].includes("*")
-    ? ("*" as const)
-    : [...new Set(["srvr", ...knobs["4lw.commands.whitelist"]])]
-})
+/** What a frontend is started with. `sid` is the peer that it belongs to; a frontend of nobody's has none. */
+export const frontendSettings = (
+  config: Config,
+  name: string,
+  endpoint: Endpoint,
+  peers: ReadonlyArray<Sid>,
+  sid?: Sid
+): FrontendOptions => {
+  const { knobs } = config
+  const words = knobs["4lw.commands.whitelist"]
+  const backlog = knobs.clientPortListenBacklog
+  return {
+    name,
+    peers,
+    ...endpoint,
+    maxClientCnxns: knobs.maxClientCnxns,
+    maxFrameBytes: knobs["jute.maxbuffer"],
+    fourLetterWords: words.includes("*") ? "*" : [...new Set(["srvr", ...words])],
+    superDigest: knobs["DigestAuthenticationProvider.superDigest"],
+    configuration: shown(config, endpoint, sid),
+    sessionlessTimeoutMs: knobs["nio.sessionlessCnxnTimeout"],
+    maxOutstandingPerConnection: knobs["frontend.maxOutstanding"],
+    maxOutstanding: knobs.globalOutstandingLimit,
+    backlog: backlog === -1 ? undefined : backlog
+  }
+}
+
+/** What the word `conf` prints: ZooKeeper's lines, as far as there is something to say. */
+const shown = ({ knobs, servers }: Config, endpoint: Endpoint, sid: Sid | undefined) => {
+  const { minMs, maxMs } = sessionTimeouts(knobs)
+  const server = servers.find((one) => one.sid === sid)
+  const lines: Array<readonly [string, string | number]> = [
+    ["clientPort", endpoint.port],
+    ["secureClientPort", -1],
+    ["tickTime", knobs.tickTime],
+    ["maxClientCnxns", knobs.maxClientCnxns],
+    ["minSessionTimeout", minMs],
+    ["maxSessionTimeout", maxMs],
+    ["clientPortListenBacklog", knobs.clientPortListenBacklog],
+    ["serverId", sid ?? 0],
+    ["initLimit", knobs.initLimit],
+    ["syncLimit", knobs.syncLimit],
+    ["electionAlg", 3]
+  ]
+  if (server !== undefined) lines.push(["peerType", server.role === "observer" ? 1 : 0])
+  return lines
+}
 
 export const restartPolicy = ({ knobs }: Config): RestartPolicy => ({
   minMs: knobs["restart.minMs"],
