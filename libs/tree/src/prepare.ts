@@ -70,7 +70,7 @@ export class Preparer {
   /** Leads from here on: the tree has everything that the epoch began with. */
   lead(epoch: number): void {
     this.stop()
-    this.last = zxidOf(epoch, 0)
+    this.last = Math.max(zxidOf(epoch, 0), this.tree.zxid)
   }
 
   /** Leads no more: whatever is in flight is none of its business now. */

@@ -54,6 +54,11 @@ export class ReadBatch {
     return this.ends.length
   }
 
+  /** The bytes of the answers since the last `take`. */
+  get bytes(): number {
+    return this.out.length
+  }
+
   /** What has been answered since the last call. */
   take(): ReadResults {
     const results = { zxid: this.tree.zxid, buffer: this.out.take(), ends: this.ends, watches: this.watches }

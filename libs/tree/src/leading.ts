@@ -1,0 +1,237 @@
+/**
+ * The leader's side: requests from every peer's session service, turned into proposals.
+ *
+ * A session service may hear of a new leader before the leader's own znode does: its link then waits for its epoch. A
+ * link for an epoch that is over, or that this peer does not lead, is broken, and its asker finds the right one.
+ */
+import type { PrepareToSession, RoleChange, SessionToPrepare, WriteRequest, ZnodeToBroadcast } from "@zkmesh/messages"
+import type { Zxid } from "@zkmesh/numbers"
+import type { LinkId, ZnodeOptions } from "./input.ts"
+import { type OpenRequest, Preparer, type Verdict } from "./prepare.ts"
+import type { Tree } from "./tree.ts"
+
+/** A batch is closed once it has this size: what carries it has limits. */
+const MAX_BATCH_BYTES = 1024 * 1024
+/** Requests that may wait, for the window to open or for an epoch to begin. */
+const MAX_WAITING = 200_000
+
+interface Asker {
+  /** 0: it has not said yet. */
+  epoch: number
+  /** Messages that came before they could be prepared. */
+  waiting: Array<SessionToPrepare>
+  requests: number
+  outbox: Array<PrepareToSession>
+}
+
+export class Leading {
+  private readonly options: ZnodeOptions
+  private preparer: Preparer
+  private readonly askers = new Map<LinkId, Asker>()
+  private breaks: Array<{ readonly link: LinkId; readonly detail: string }> = []
+  private proposals: Array<ZnodeToBroadcast> = []
+  /** Proposed, not applied yet. */
+  private inFlight: Array<{ readonly last: Zxid; readonly bytes: number }> = []
+  private inFlightBytes = 0
+  private role: RoleChange
+  private nextSweepMs = 0
+  /** Counts for an operator. */
+  readonly counters = { requests: 0, rejected: 0, lastBatch: 0, minBatch: 0, maxBatch: 0, swept: 0 }
+
+  constructor(options: ZnodeOptions, tree: Tree, role: RoleChange) {
+    this.options = options
+    this.preparer = new Preparer(tree, options)
+    this.role = role
+  }
+
+  get isLeading(): boolean {
+    return this.role.role === "leading"
+  }
+
+  get pathsInFlight(): number {
+    return this.preparer.inFlight
+  }
+
+  get bytesInFlight(): number {
+    return this.inFlightBytes
+  }
+
+  replace(tree: Tree): void {
+    this.preparer = new Preparer(tree, this.options)
+    this.forgetInFlight()
+  }
+
+  private forgetInFlight(): void {
+    this.inFlight = []
+    this.inFlightBytes = 0
+    this.proposals = []
+  }
+
+  opened(link: LinkId): void {
+    this.askers.set(link, { epoch: 0, waiting: [], requests: 0, outbox: [] })
+  }
+
+  broken(link: LinkId): void {
+    this.askers.delete(link)
+  }
+
+  /** All links, which are to be broken. */
+  clear(): ReadonlyArray<LinkId> {
+    const links = [...this.askers.keys()]
+    this.askers.clear()
+    return links
+  }
+
+  private break(link: LinkId, detail: string): void {
+    if (this.askers.delete(link)) this.breaks.push({ link, detail })
+  }
+
+  /** Everything that the role's epoch began with has been applied. */
+  become(role: RoleChange, nowMs: number, wallMs: number): void {
+    // To hear it twice changes nothing: what is in flight stays in flight.
+    if (role.role === "leading" && this.isLeading && role.epoch === this.role.epoch) return
+    this.role = role
+    this.preparer.stop()
+    this.forgetInFlight()
+    if (role.role === "leading") {
+      this.preparer.lead(role.epoch)
+      this.nextSweepMs = nowMs + this.options.containerCheckIntervalMs
+    }
+    for (const [link, asker] of this.askers) if (asker.epoch > 0) this.settle(link, asker)
+    this.goOn(wallMs)
+  }
+
+  /** Whether the asker is at the right place, once it has said which epoch it means. */
+  private settle(link: LinkId, asker: Asker): void {
+    const { role, epoch } = this.role
+    if (asker.epoch > epoch || (asker.epoch === epoch && role === "leading")) return
+    this.break(link, `no longer epoch ${asker.epoch}: ${role} in ${epoch}`)
+  }
+
+  received(link: LinkId, messages: ReadonlyArray<SessionToPrepare>, wallMs: number): void {
+    const asker = this.askers.get(link)
+    if (asker === undefined) return
+    for (const message of messages) {
+      if (message._tag === "Hello") {
+        asker.epoch = message.epoch
+        this.settle(link, asker)
+      } else if (this.mayPrepare(asker) && asker.waiting.length === 0) this.handle(link, asker, message, wallMs)
+      else this.wait(link, asker, message)
+      if (!this.askers.has(link)) return
+    }
+  }
+
+  private mayPrepare(asker: Asker): boolean {
+    return this.isLeading && asker.epoch === this.role.epoch && this.hasRoom()
+  }
+
+  private hasRoom(): boolean {
+    return this.inFlightBytes + this.preparer.pendingBytes < this.options.proposalWindowBytes
+  }
+
+  private wait(link: LinkId, asker: Asker, message: SessionToPrepare): void {
+    asker.waiting.push(message)
+    asker.requests += message._tag === "Writes" ? message.requests.length : 1
+    if (asker.requests > MAX_WAITING) this.break(link, `${asker.requests} requests are waiting`)
+  }
+
+  private handle(link: LinkId, asker: Asker, message: SessionToPrepare, wallMs: number): void {
+    if (message._tag === "Hello") return
+    if (message._tag === "Open") {
+      this.verdictOnOpen(link, asker, message, this.preparer.open(message, wallMs))
+      return
+    }
+    for (const request of message.requests) {
+      const verdict = this.preparer.prepare(request, wallMs)
+      if (verdict !== "prepared") this.verdictOnWrite(link, asker, request, verdict)
+      if (!this.askers.has(link)) return
+      if (this.preparer.pendingBytes >= MAX_BATCH_BYTES) this.propose()
+    }
+  }
+
+  private verdictOnOpen(link: LinkId, asker: Asker, { token, session }: OpenRequest, verdict: Verdict): void {
+    if (verdict === "exhausted") this.break(link, "the epoch has no zxids left")
+    else if (verdict === "ahead" || verdict === "expired") {
+      asker.outbox.push({ _tag: "Rejected", token, session, connection: 0, seq: 0, reason: verdict })
+    }
+  }
+
+  private verdictOnWrite(link: LinkId, asker: Asker, request: WriteRequest, verdict: Verdict): void {
+    const { session, connection, seq } = request
+    if (verdict === "gap") this.break(link, `request ${seq} of session ${session} came too early`)
+    else if (verdict === "exhausted") this.break(link, "the epoch has no zxids left")
+    else if (verdict === "expired" || verdict === "moved") {
+      this.counters.rejected++
+      asker.outbox.push({ _tag: "Rejected", token: 0, session, connection, seq, reason: verdict })
+    }
+  }
+
+  /** Closes the batch. */
+  private propose(): void {
+    const batch = this.preparer.take()
+    if (batch === undefined) return
+    const size = batch.bytes.length
+    this.proposals.push({ _tag: "Propose", epoch: this.role.epoch, batch })
+    this.inFlight.push({ last: batch.last, bytes: size })
+    this.inFlightBytes += size
+    const { counters } = this
+    counters.requests += batch.count
+    counters.lastBatch = size
+    counters.maxBatch = Math.max(counters.maxBatch, size)
+    counters.minBatch = counters.minBatch === 0 ? size : Math.min(counters.minBatch, size)
+  }
+
+  /** The tree has applied everything up to `zxid`: the window opens. */
+  applied(zxid: Zxid, wallMs: number): void {
+    if (!this.isLeading) return
+    this.preparer.applied(zxid)
+    let done = 0
+    while (done < this.inFlight.length && this.inFlight[done]!.last <= zxid)
+      this.inFlightBytes -= this.inFlight[done++]!.bytes
+    if (done > 0) this.inFlight = this.inFlight.slice(done)
+    this.goOn(wallMs)
+  }
+
+  /** Prepares what has been waiting. */
+  private goOn(wallMs: number): void {
+    for (const [link, asker] of this.askers) {
+      let next = 0
+      while (next < asker.waiting.length && this.askers.has(link) && this.mayPrepare(asker)) {
+        const message = asker.waiting[next++]!
+        asker.requests -= message._tag === "Writes" ? message.requests.length : 1
+        this.handle(link, asker, message, wallMs)
+      }
+      if (next > 0) asker.waiting = asker.waiting.slice(next)
+    }
+  }
+
+  /** Deletes what has outlived itself, when it is time to look. */
+  tick(nowMs: number, wallMs: number): void {
+    if (!this.isLeading || nowMs < this.nextSweepMs) return
+    this.nextSweepMs = nowMs + this.options.containerCheckIntervalMs
+    this.counters.swept += this.preparer.sweep(wallMs, this.options.containerMaxPerCheck)
+  }
+
+  takeProposals(): ReadonlyArray<ZnodeToBroadcast> {
+    this.propose()
+    const { proposals } = this
+    if (proposals.length > 0) this.proposals = []
+    return proposals
+  }
+
+  takeMessages(): Array<{ readonly link: LinkId; readonly messages: ReadonlyArray<PrepareToSession> }> {
+    const due: Array<{ readonly link: LinkId; readonly messages: ReadonlyArray<PrepareToSession> }> = []
+    for (const [link, asker] of this.askers) {
+      if (asker.outbox.length === 0) continue
+      due.push({ link, messages: asker.outbox })
+      asker.outbox = []
+    }
+    return due
+  }
+
+  takeBreaks(): ReadonlyArray<{ readonly link: LinkId; readonly detail: string }> {
+    const { breaks } = this
+    if (breaks.length > 0) this.breaks = []
+    return breaks
+  }
+}

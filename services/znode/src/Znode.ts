@@ -1,0 +1,251 @@
+/** The znode service's shell: its links, its clock, its database. What they mean is the core's business (`@zkmesh/tree`). */
+import { randomInt } from "node:crypto"
+import { type ActorContext, type Handler, type Supervisor, spawn } from "@zkmesh/actor"
+import { Bus, type BusError, Dialled, type Link, type LinkEvent } from "@zkmesh/bus"
+import {
+  type BroadcastToZnode,
+  commitProtocol,
+  type PrepareToSession,
+  prepareProtocol,
+  type SessionToPrepare,
+  type SessionToZnode,
+  streamProtocol,
+  type ZnodeToBroadcast,
+  type ZnodeToSession
+} from "@zkmesh/messages"
+import type { Sid } from "@zkmesh/numbers"
+import { StoreError, TreeStore } from "@zkmesh/store"
+import { type Clocks, type Tree, TreeLoader, ZnodeCore, type ZnodeInput } from "@zkmesh/tree"
+import { Effect, type Scope, Stream } from "effect"
+
+export interface ZnodeServiceOptions {
+  readonly sid: Sid
+  /** Transactions after which a checkpoint is written. */
+  readonly snapCount: number
+  /** How long a change may go without a checkpoint. */
+  readonly checkpointIntervalMs: number
+  readonly tickTimeMs: number
+  /** Ticks of silence after which a link breaks. */
+  readonly syncLimit: number
+  /** TTL nodes (`zookeeper.extendedTypesEnabled`); must be the same on all peers. Default: no. */
+  readonly extendedTypes?: boolean
+  /** What `/zookeeper/config` shows. Default: nothing. */
+  readonly configText?: string
+  /** How often the leader deletes empty containers and ttl nodes past their time. Default: a minute. */
+  readonly containerCheckIntervalMs?: number
+  /** How many of them at most each time. Default: 10,000. */
+  readonly containerMaxPerCheck?: number
+  /** How much the leader prepares ahead of what is applied. Default: 16 MiB. */
+  readonly proposalWindowBytes?: number
+}
+
+type Message =
+  | { readonly _tag: "Stream"; readonly event: LinkEvent<SessionToZnode, ZnodeToSession> }
+  | { readonly _tag: "Prepare"; readonly event: LinkEvent<SessionToPrepare, PrepareToSession> }
+  | { readonly _tag: "Broadcast"; readonly event: LinkEvent<BroadcastToZnode, ZnodeToBroadcast> }
+  | { readonly _tag: "Redial" }
+  | { readonly _tag: "Loaded"; readonly tree: Tree }
+  | { readonly _tag: "CheckpointWritten" }
+  /** Told again after a while: a SNAP may have come between, and then it is no failure. */
+  | { readonly _tag: "CheckpointFailed"; readonly cause: StoreError; readonly isFinal: boolean }
+  | { readonly _tag: "Tick" }
+
+/** How long a checkpoint that failed waits to hear that its tree has been replaced. */
+const REPLACED_WITHIN_MS = 3000
+
+/** Reads the checkpoint whole; what it has taken from the store it keeps until the scope closes. */
+const loadTree = (
+  options: ZnodeServiceOptions,
+  hashSeed: number
+): Effect.Effect<Tree, StoreError, Scope.Scope | TreeStore> =>
+  Effect.gen(function* () {
+    const store = yield* TreeStore
+    const { zxid, digest, sessions, nodes } = yield* store.load
+    const loader = new TreeLoader(hashSeed)
+    yield* Stream.runForEach(nodes, (batch) => Effect.sync(() => loader.add(batch)))
+    const tree = yield* Effect.try({
+      try: () => loader.finish(zxid, digest, sessions),
+      catch: (cause) => new StoreError({ operation: "load", message: String(cause), cause })
+    })
+    if (options.configText !== undefined) tree.setConfig(options.configText)
+    return tree
+  })
+
+/** Starts the znode service of one peer at `znode.<sid>`, its tree loaded; it lives until the scope closes. */
+export const runZnode = (
+  options: ZnodeServiceOptions
+): Effect.Effect<void, BusError | StoreError, Scope.Scope | Bus | Supervisor | TreeStore> =>
+  Effect.gen(function* () {
+    const bus = yield* Bus
+    const store = yield* TreeStore
+    const hashSeed = randomInt(2 ** 32)
+    const tree = yield* loadTree(options, hashSeed)
+    // The store is held by the service's scope already: what a reload takes besides, it gives back.
+    const reload = Effect.scoped(loadTree(options, hashSeed)).pipe(Effect.provideService(TreeStore, store))
+    const name = `znode.${options.sid}`
+    let shell: Shell | undefined
+    const actor = yield* spawn<Message>(name, (context) => {
+      shell = new Shell(options, context, bus, store, reload, tree)
+      return shell.handle
+    })
+    yield* Effect.addFinalizer(() => Effect.sync(() => shell?.close()))
+    yield* bus.listen(name, streamProtocol, (event) => actor.tell({ _tag: "Stream", event }))
+    yield* bus.listen(name, prepareProtocol, (event) => actor.tell({ _tag: "Prepare", event }))
+  })
+
+class Shell {
+  readonly handle: Handler<Message>
+  private readonly context: ActorContext<Message>
+  private readonly store: TreeStore["Service"]
+  private readonly reload: Effect.Effect<Tree, StoreError>
+  private readonly core: ZnodeCore
+  private readonly streams = new Map<string, Link<ZnodeToSession>>()
+  private readonly prepares = new Map<string, Link<PrepareToSession>>()
+  private readonly broadcast: Dialled<ZnodeToBroadcast, BroadcastToZnode>
+
+  constructor(
+    options: ZnodeServiceOptions,
+    context: ActorContext<Message>,
+    bus: Bus["Service"],
+    store: TreeStore["Service"],
+    reload: Effect.Effect<Tree, StoreError>,
+    tree: Tree
+  ) {
+    const { sid, tickTimeMs, syncLimit, snapCount, checkpointIntervalMs } = options
+    this.context = context
+    this.store = store
+    this.reload = reload
+    this.core = new ZnodeCore(
+      {
+        sid,
+        snapCount,
+        checkpointIntervalMs,
+        extendedTypes: options.extendedTypes ?? false,
+        containerCheckIntervalMs: options.containerCheckIntervalMs ?? 60_000,
+        containerMaxPerCheck: options.containerMaxPerCheck ?? 10_000,
+        proposalWindowBytes: options.proposalWindowBytes ?? 16 * 1024 * 1024
+      },
+      tree
+    )
+    const { self } = context
+    this.broadcast = new Dialled(
+      context.now,
+      (ms) => context.after(ms, { _tag: "Redial" }),
+      (to) =>
+        bus.dial(
+          `znode.${sid}`,
+          to,
+          commitProtocol,
+          (event: LinkEvent<BroadcastToZnode, ZnodeToBroadcast>) => self.tell({ _tag: "Broadcast", event }),
+          syncLimit * tickTimeMs
+        )
+    )
+    this.broadcast.want({ address: `broadcast.${sid}`, for: undefined })
+    context.every(Math.min(1000, checkpointIntervalMs), { _tag: "Tick" })
+    this.handle = (batch) => this.pass(batch)
+  }
+
+  /** Lets go of broadcast, and of everybody who has dialled. */
+  close(): void {
+    this.broadcast.want(undefined)
+    for (const link of [...this.streams.values(), ...this.prepares.values()]) link.break("the znode service has ended")
+  }
+
+  private pass(batch: ReadonlyArray<Message>): void {
+    const clocks = { nowMs: this.context.now(), wallMs: this.context.wallClock() }
+    for (const message of batch) this.take(message, clocks)
+    this.carryOut()
+  }
+
+  private take(message: Message, clocks: Clocks): void {
+    switch (message._tag) {
+      case "Stream":
+        this.fromSession(message.event, clocks)
+        return
+      case "Prepare":
+        this.fromAsker(message.event, clocks)
+        return
+      case "Broadcast":
+        this.fromBroadcast(message.event, clocks)
+        return
+      case "Redial":
+        this.broadcast.redial()
+        return
+      case "CheckpointFailed":
+        this.checkpointFailed(message, clocks)
+        return
+      default:
+        this.core.step(message, clocks)
+        return
+    }
+  }
+
+  private fromSession(event: LinkEvent<SessionToZnode, ZnodeToSession>, clocks: Clocks): void {
+    const link = event.link.id
+    if (event._tag === "Received") {
+      this.core.step({ _tag: "FromStream", link, messages: event.messages }, clocks)
+    } else if (event._tag === "Opened") {
+      this.streams.set(link, event.link)
+      this.core.step({ _tag: "StreamOpened", link }, clocks)
+    } else if (this.streams.delete(link)) this.core.step({ _tag: "StreamBroken", link }, clocks)
+  }
+
+  private fromAsker(event: LinkEvent<SessionToPrepare, PrepareToSession>, clocks: Clocks): void {
+    const link = event.link.id
+    if (event._tag === "Received") {
+      this.core.step({ _tag: "FromPrepare", link, messages: event.messages }, clocks)
+    } else if (event._tag === "Opened") {
+      this.prepares.set(link, event.link)
+      this.core.step({ _tag: "PrepareOpened", link }, clocks)
+    } else if (this.prepares.delete(link)) this.core.step({ _tag: "PrepareBroken", link }, clocks)
+  }
+
+  private fromBroadcast(event: LinkEvent<BroadcastToZnode, ZnodeToBroadcast>, clocks: Clocks): void {
+    const news = this.broadcast.take(event)
+    if (news === undefined) return
+    const input: ZnodeInput =
+      news === "opened"
+        ? { _tag: "BroadcastOpened" }
+        : news === "broken"
+          ? { _tag: "BroadcastBroken" }
+          : { _tag: "FromBroadcast", messages: news }
+    this.core.step(input, clocks)
+  }
+
+  private carryOut(): void {
+    const output = this.core.take()
+    // A link that turns out to be broken has its Broken on the way, and everything begins anew after that.
+    for (const message of output.toBroadcast) this.broadcast.link?.send(message)
+    for (const { link, messages } of output.toStreams) {
+      const stream = this.streams.get(link)
+      if (stream !== undefined) for (const message of messages) stream.send(message)
+    }
+    for (const { link, messages } of output.toPrepare) {
+      const asker = this.prepares.get(link)
+      if (asker !== undefined) for (const message of messages) asker.send(message)
+    }
+    for (const { link, detail } of output.breaks) {
+      const broken = this.streams.get(link) ?? this.prepares.get(link)
+      this.streams.delete(link)
+      this.prepares.delete(link)
+      broken?.break(detail)
+    }
+    if (output.checkpoint !== undefined) this.write(output.checkpoint)
+    if (output.reload) this.context.pipe(Effect.map(this.reload, (tree) => ({ _tag: "Loaded", tree })))
+  }
+
+  private write(delta: Parameters<TreeStore["Service"]["checkpoint"]>[0]): void {
+    const written = Effect.match(this.store.checkpoint(delta), {
+      onSuccess: (): Message => ({ _tag: "CheckpointWritten" }),
+      onFailure: (cause): Message => ({ _tag: "CheckpointFailed", cause, isFinal: false })
+    })
+    this.context.pipe(written)
+  }
+
+  /** The database refuses a checkpoint that a SNAP has overtaken, and the news of that may come later. */
+  private checkpointFailed(message: Extract<Message, { readonly _tag: "CheckpointFailed" }>, clocks: Clocks): void {
+    if (!this.core.needsCheckpoint) this.core.step({ _tag: "CheckpointAbandoned" }, clocks)
+    else if (message.isFinal) throw message.cause
+    else this.context.after(REPLACED_WITHIN_MS, { ...message, isFinal: true })
+  }
+}

@@ -1,0 +1,1 @@
+export { runZnode, type ZnodeServiceOptions } from "./Znode.ts"
