@@ -229,7 +229,7 @@ export const dumpText = (frontend: Frontend, stats: Stats): string => {
     lines.push(`${text(owner, "session")}:`)
     for (const path of words(owner, "paths")) lines.push(`\t${path}`)
   }
-  lines.push(...connectionSets(frontend))
+  lines.push("Connections dump:", ...connectionSets(frontend))
   return `${lines.join("\n")}\n`
 }
 
