@@ -386,6 +386,19 @@ export class ZkClient extends EventEmitter<ZkClientEvents> {
     }
   }
 
+  /** The ensemble's configuration, which no chroot hides. */
+  getConfig(watcher?: Watcher): Promise<DataAndStat> {
+    const path = "/zookeeper/config"
+    return this.wire.submit(
+      OpCode.getData,
+      path,
+      (writer) => writeWatchedPathRequest(writer, { path, watch: watcher !== undefined }),
+      readData,
+      (code) => {
+        if (watcher !== undefined && code === ErrorCode.OK) this.wire.watches.add("data", path, watcher)
+      }
+    )
+  }
   /** Changes the membership; resolves to the new configuration's text. */
   reconfig(change: {
     readonly joining?: string

@@ -9,7 +9,7 @@ import { ZkClient } from "@zkmesh/client"
 import type { Ensemble } from "./suite.ts"
 
 /** Where Debian's package has it; another place is told by ZOOKEEPER_CLASSPATH. */
-const classpath = process.env["ZOOKEEPER_CLASSPATH"] ?? "/usr/share/java/zookeeper.jar"
+export const classpath = process.env["ZOOKEEPER_CLASSPATH"] ?? "/usr/share/java/zookeeper.jar"
 
 /** False on a machine without ZooKeeper: its tests are skipped there. In CI that is a failure. */
 export const zookeeperInstalled = (): boolean => {
