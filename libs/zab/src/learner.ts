@@ -126,7 +126,7 @@ export class Learner {
         return
       case "SnapChunk":
         if (!this.expect("restoring", message._tag)) return
-        this.state.write({ _tag: "RestoreChunk", bytes: message.bytes })
+        if (message.bytes.length > 0) this.state.write({ _tag: "RestoreChunk", bytes: message.bytes })
         this.isRestored = message.last
         return
       case "Sync":
