@@ -94,7 +94,10 @@ export class JuteReader {
 
   /** A 64-bit number as `0x…`, without leading zeros, as ZooKeeper prints ids. */
   longHex(): string {
-    return hexOf(this.longBytes())
+    const high = this.int()
+    const low = this.int() >>> 0
+    if (high === 0) return `0x${low.toString(16)}`
+    return `0x${(high >>> 0).toString(16)}${low.toString(16).padStart(8, "0")}`
   }
 
   private fieldLength(): number {

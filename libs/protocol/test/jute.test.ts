@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { JuteError, JuteReader, JuteWriter, MAX_FIELD_BYTES } from "@zkmesh/protocol"
+import { hexOf as hexOfBytes, JuteError, JuteReader, JuteWriter, MAX_FIELD_BYTES } from "@zkmesh/protocol"
 import { Schema } from "effect"
 
 const written = (write: (writer: JuteWriter) => void): Uint8Array => {
@@ -89,6 +89,10 @@ describe("primitives", () => {
     }
     assert.strictEqual(reading("0100001234567000").longHex(), "0x100001234567000")
     assert.strictEqual(reading("0000000000000000").longHex(), "0x0")
+    assert.strictEqual(reading("00000001000000ab").longHex(), "0x1000000ab")
+    assert.strictEqual(reading("ff00000000000001").longHex(), "0xff00000000000001")
+    assert.strictEqual(hexOfBytes(Buffer.from("ff00000000000001", "hex")), "0xff00000000000001")
+    assert.strictEqual(hexOfBytes(new Uint8Array(8)), "0x0")
     assert.deepStrictEqual([...reading("0100001234567000").longBytes()], [1, 0, 0, 0x12, 0x34, 0x56, 0x70, 0])
   })
 
