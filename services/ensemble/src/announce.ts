@@ -27,7 +27,6 @@ export const leaderOf = (statuses: ReadonlyMap<Sid, PeerStatus>): Leader | undef
 /** The first screen, once every peer serves. */
 export const greeting = (plan: Plan, stores: Stores, leader: Leader, startedMs: number): string => {
   const connect = plan.seats.map(({ endpoint }) => `${endpoint.host}:${endpoint.port}`).join(",")
-  const first = plan.seats[0]!.endpoint
   return [
     "",
     `zkmesh serves: ${plan.seats.length} peers, peer ${leader.sid} leads (epoch ${leader.epoch}), after ${(startedMs / 1000).toFixed(1)} s`,
@@ -37,7 +36,6 @@ export const greeting = (plan: Plan, stores: Stores, leader: Leader, startedMs: 
     "  try it           npm run shell",
     `                   zkCli.sh -server ${connect}`,
     `                   python3 -c 'from kazoo.client import KazooClient as K; k = K("${connect}"); k.start(); print(k.get_children("/"))'`,
-    `                   echo srvr | nc ${first.host} ${first.port}`,
     "",
     ...stores.where.map(([what, where]) => `  ${what.padEnd(16)} ${where}`),
     "",
