@@ -1,4 +1,6 @@
 export * from "./bus.ts"
+export { ByteReader, ByteWriter } from "./bytes.ts"
 export * from "./dialled.ts"
 export { loopbackLayer } from "./loopback.ts"
+export { type NatsOptions, natsLayer } from "./nats/natsLayer.ts"
 export * from "./owned.ts"

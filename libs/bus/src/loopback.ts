@@ -1,7 +1,7 @@
 /** The bus within one process: messages pass by reference, everything sent in one turn arrives as one event. */
 import { randomBytes } from "node:crypto"
 import { Effect, Layer } from "effect"
-import { type Address, type BreakReason, Bus, BusError, type Link } from "./bus.ts"
+import { type Address, type BreakReason, Bus, BusError, type Link, type Protocol } from "./bus.ts"
 import { type AnyEvent, type AnyListener, DeliveryQueue, erase, makeReport, type Report } from "./delivery.ts"
 
 /** A link as the tables of this package see it. */
@@ -99,6 +99,7 @@ class LoopbackLink implements AnyLink {
 
 /** A place where links are taken: its listener, and whatever links it has taken (from this process or others). */
 export interface Listening {
+  readonly protocol: Protocol<unknown, unknown>
   readonly listener: AnyListener
   readonly links: Set<AnyLink>
 }
@@ -127,10 +128,10 @@ export class Loopback {
   }
 
   /** Registers a listener; returns its removal, which breaks the links that it has taken. Undefined if it is taken. */
-  listen(address: Address, protocol: string, listener: AnyListener): (() => void) | undefined {
-    const key = Loopback.key(address, protocol)
+  listen(address: Address, protocol: Protocol<unknown, unknown>, listener: AnyListener): (() => void) | undefined {
+    const key = Loopback.key(address, protocol.name)
     if (this.listenings.has(key)) return undefined
-    const listening: Listening = { listener, links: new Set() }
+    const listening: Listening = { protocol, listener, links: new Set() }
     this.listenings.set(key, listening)
     return () => {
       this.listenings.delete(key)
@@ -198,7 +199,7 @@ const loopbackBus = (loopback: Loopback): Bus["Service"] => ({
     Effect.asVoid(
       Effect.acquireRelease(
         Effect.suspend(() => {
-          const remove = loopback.listen(address, protocol.name, erase(listener))
+          const remove = loopback.listen(address, protocol as Protocol<unknown, unknown>, erase(listener))
           return remove === undefined ? Effect.fail(alreadyListening(address, protocol.name)) : Effect.succeed(remove)
         }),
         (remove) => Effect.sync(remove)
