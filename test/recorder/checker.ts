@@ -8,6 +8,9 @@ export interface Znode {
   readonly stat: Stat
 }
 
+/** Znodes that are asked for together. */
+const AT_ONCE = 2000
+
 /** A whole subtree as one server shows it, after a sync. */
 export async function dump(port: number, root = "/"): Promise<Map<string, Znode>> {
   const session = await Session.open({ ports: [port], timeoutMs: 20_000 })
@@ -16,15 +19,16 @@ export async function dump(port: number, root = "/"): Promise<Map<string, Znode>
     const tree = new Map<string, Znode>()
     let level = [root]
     while (level.length > 0) {
+      const some = level.splice(0, AT_ONCE)
       const found = await Promise.all(
-        level.map(async (path) => {
+        some.map(async (path) => {
           const [data, children] = await Promise.all([session.get(path), session.children(path)])
           if (data.error === Err.noNode) throw new Error(`${path} vanished while the tree was read`)
           tree.set(path, dataOf(data))
           return children.body.texts().map((name) => (path === "/" ? `/${name}` : `${path}/${name}`))
         })
       )
-      level = found.flat()
+      level = level.concat(found.flat())
     }
     return tree
   } finally {

@@ -47,7 +47,9 @@ export class Session {
   private readonly options: SessionOptions
   private password: Buffer = Buffer.alloc(16)
   private socket: Socket | undefined
+  /** What is on its way, the oldest at `answered`. */
   private pending: Array<Pending> = []
+  private answered = 0
   private nextXid = 1
   private server: number
   private ended: Error | undefined
@@ -223,8 +225,9 @@ export class Session {
   private lose(error: Error): void {
     clearInterval(this.ping)
     this.socket = undefined
-    const lost = this.pending
+    const lost = this.pending.slice(this.answered)
     this.pending = []
+    this.answered = 0
     for (const one of lost) one.reject(error)
     if (this.ended !== undefined) {
       for (const one of this.waiting) one.reject(this.ended)
@@ -235,6 +238,15 @@ export class Session {
     this.server++
     // An expiry is told to whoever waits for the session or uses it.
     this.reconnect().catch(() => undefined)
+  }
+
+  private oldest(): Pending | undefined {
+    const next = this.pending[this.answered++]
+    if (this.answered >= this.pending.length || this.answered === 1000) {
+      this.pending.splice(0, this.answered)
+      this.answered = 0
+    }
+    return next
   }
 
   private take(frame: Buffer): void {
@@ -252,7 +264,7 @@ export class Session {
       this.options.onEvent?.({ type, path: reader.text(), zxid })
       return
     }
-    const next = this.pending.shift()
+    const next = this.oldest()
     if (next === undefined || next.xid !== xid) {
       this.violations.push(`a reply to ${xid} came where ${next?.xid} was due`)
       this.cut()

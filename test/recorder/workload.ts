@@ -37,6 +37,7 @@ export interface History {
 }
 
 export const DEAD_TIMEOUT_MS = 4000
+const PACE_MS = 5
 
 /**
  * Clients that never stop: registers (each written by one session, pipelined, and read by another that watches it),
@@ -158,6 +159,8 @@ export class Workload {
         try {
           await session.ready()
           await work()
+          // Enough to be under way all the time, not so much that the history cannot be checked in a test's time.
+          await new Promise((resolve) => setTimeout(resolve, PACE_MS))
         } catch (error) {
           if (error instanceof ConnectionLost) continue
           this.violations.push(String(error))
