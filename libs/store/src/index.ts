@@ -1,4 +1,6 @@
 export { type EmbeddedOptions, type EmbeddedPostgres, startEmbedded } from "./embedded/index.ts"
 export * from "./memory.ts"
+export type { PostgresOptions } from "./postgres/connection.ts"
+export { postgresLayer } from "./postgres/index.ts"
 export { CorruptSnapshot, SNAPSHOT_CHUNK } from "./snapshot.ts"
 export * from "./store.ts"

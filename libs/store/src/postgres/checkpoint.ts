@@ -1,0 +1,257 @@
+/** The checkpoint tables: read whole as one state, changed by a delta, replaced by a snapshot. */
+import type { SessionRecord } from "@zkmesh/messages"
+import type { Zxid } from "@zkmesh/numbers"
+import { hex } from "@zkmesh/numbers"
+import { CorruptSnapshot, SnapshotReader, SnapshotWriter } from "../snapshot.ts"
+import type { CheckpointDelta, StoredNode } from "../store.ts"
+import { StoreError } from "../store.ts"
+import type { AclToJson } from "./acl.ts"
+import type { Connection } from "./connection.ts"
+import type { CopyIn, CopyOut } from "./copy.ts"
+import {
+  COPY_NODES_IN,
+  COPY_NODES_OUT,
+  COPY_SESSIONS_OUT,
+  int8Array,
+  NodeArrays,
+  NodeRows,
+  nodeReader,
+  SessionArrays,
+  sessionReader,
+  textArray,
+  UPSERT_NODES,
+  UPSERT_SESSIONS
+} from "./rows.ts"
+
+/** A slice is encoded in one go, on the thread that serves clients: about a millisecond. */
+const SLICE_ROWS = 500
+const SLICE_BYTES = 1024 * 1024
+/** Znodes read ahead of whoever takes them. */
+const READ_AHEAD_ROWS = 2000
+const READ_AHEAD_BYTES = 4 * 1024 * 1024
+
+const SELECT_CHECKPOINT = "SELECT zxid, digest FROM checkpoint"
+const SET_CHECKPOINT = {
+  name: "set_checkpoint",
+  text: "UPDATE checkpoint SET zxid = $1, digest = $2, written_at = clock_timestamp()"
+}
+const DELETE_NODES = {
+  name: "delete_znodes",
+  text: `DELETE FROM znodes USING unnest($1::text[]) AS gone (path)
+         WHERE path_key(znodes.path) = path_key(gone.path)`
+}
+const DELETE_SESSIONS = { name: "delete_sessions", text: "DELETE FROM sessions WHERE id = ANY ($1::int8[])" }
+
+/** The checkpoint in one consistent state, znodes streamed. Owns its connection, and closes it at the end. */
+export class CheckpointReader {
+  readonly zxid: Zxid
+  readonly digest: number
+  readonly sessions: ReadonlyArray<SessionRecord>
+  private readonly connection: Connection
+  private copy: CopyOut | undefined
+  private ready: Array<StoredNode> = []
+  private size = 0
+  private finished = false
+  private failure: unknown
+  private wake: (() => void) | undefined
+
+  private constructor(connection: Connection, zxid: Zxid, digest: number, sessions: ReadonlyArray<SessionRecord>) {
+    this.connection = connection
+    this.zxid = zxid
+    this.digest = digest
+    this.sessions = sessions
+  }
+
+  static async open(connection: Connection): Promise<CheckpointReader> {
+    await connection.query("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    const [row] = await connection.query(SELECT_CHECKPOINT)
+    const sessions: SessionRecord[] = []
+    await connection.copyOut(
+      COPY_SESSIONS_OUT,
+      sessionReader((record) => sessions.push(record))
+    ).done
+    return new CheckpointReader(connection, Number(row?.[0]), Number(row?.[1]), sessions)
+  }
+
+  /** The next znodes; undefined at the end. */
+  async next(): Promise<ReadonlyArray<StoredNode> | undefined> {
+    this.copy ??= this.start()
+    while (this.ready.length === 0 && !this.finished) {
+      await new Promise<void>((resolve) => {
+        this.wake = resolve
+      })
+    }
+    if (this.failure !== undefined) throw this.failure
+    if (this.ready.length === 0) {
+      await this.close()
+      return undefined
+    }
+    const nodes = this.ready
+    this.ready = []
+    this.size = 0
+    this.copy.resume()
+    return nodes
+  }
+
+  close(): Promise<void> {
+    return this.connection.close()
+  }
+
+  private start(): CopyOut {
+    const read = nodeReader((node) => {
+      this.ready.push(node)
+      this.size += node.path.length + (node.data?.length ?? 0)
+    })
+    const copy = this.connection.copyOut(COPY_NODES_OUT, (message) => {
+      read(message)
+      if (this.ready.length >= READ_AHEAD_ROWS || this.size >= READ_AHEAD_BYTES) copy.pause()
+      // The rows of one read of the socket come in one turn: hand them over together.
+      if (this.wake !== undefined) queueMicrotask(() => this.awake())
+    })
+    copy.done.then(
+      () => this.end(undefined),
+      (error: unknown) => this.end(error)
+    )
+    return copy
+  }
+
+  private end(failure: unknown): void {
+    this.failure = failure
+    this.finished = true
+    this.awake()
+  }
+
+  private awake(): void {
+    const { wake } = this
+    this.wake = undefined
+    wake?.()
+  }
+}
+
+/** Cuts the checkpoint into a SNAP's chunks: `next` gives one, and undefined after the last. */
+export class SnapshotSource {
+  private readonly reader: CheckpointReader
+  private readonly writer: SnapshotWriter
+  private chunks: Array<Uint8Array> = []
+  private finished = false
+
+  constructor(reader: CheckpointReader) {
+    this.reader = reader
+    this.writer = new SnapshotWriter(reader.zxid, reader.digest)
+    for (const record of reader.sessions) this.writer.session(record)
+  }
+
+  async next(): Promise<Uint8Array | undefined> {
+    while (this.chunks.length === 0 && !this.finished) {
+      const nodes = await this.reader.next()
+      if (nodes === undefined) {
+        this.writer.finish()
+        this.finished = true
+      } else {
+        for (const node of nodes) this.writer.node(node)
+      }
+      this.chunks = [...this.writer.take()]
+    }
+    return this.chunks.shift()
+  }
+}
+
+/** Moves the checkpoint on, in one database transaction. */
+export const moveCheckpoint = (connection: Connection, acls: AclToJson, delta: CheckpointDelta): Promise<void> =>
+  connection.transaction(async () => {
+    const [row] = await connection.run(`${SELECT_CHECKPOINT} FOR UPDATE`)
+    if (Number(row?.[0]) !== delta.from) {
+      const found = hex(Number(row?.[0]))
+      throw new StoreError({
+        operation: "checkpoint",
+        message: `${connection.target}: it builds on ${hex(delta.from)}, but the database's checkpoint is ${found}`
+      })
+    }
+    await inSlices(delta.deleted, (paths) => connection.run(DELETE_NODES, [textArray(paths)]))
+    await upsertNodes(connection, acls, delta.upserted)
+    await inSlices(delta.closedSessions, (ids) => connection.run(DELETE_SESSIONS, [int8Array(ids)]))
+    await inSlices(delta.sessions, (records) => upsertSessions(connection, records))
+    await connection.run(SET_CHECKPOINT, [delta.to, delta.digest])
+  })
+
+const inSlices = async <A>(items: Iterable<A>, use: (slice: ReadonlyArray<A>) => Promise<unknown>): Promise<void> => {
+  let slice: A[] = []
+  for (const item of items) {
+    slice.push(item)
+    if (slice.length < SLICE_ROWS) continue
+    await use(slice)
+    slice = []
+  }
+  if (slice.length > 0) await use(slice)
+}
+
+const upsertNodes = async (connection: Connection, acls: AclToJson, nodes: Iterable<StoredNode>): Promise<void> => {
+  let slice = new NodeArrays(acls)
+  for (const node of nodes) {
+    slice.add(node)
+    if (slice.count < SLICE_ROWS && slice.size < SLICE_BYTES) continue
+    await connection.run(UPSERT_NODES, slice.finish())
+    slice = new NodeArrays(acls)
+  }
+  if (slice.count > 0) await connection.run(UPSERT_NODES, slice.finish())
+}
+
+const upsertSessions = (connection: Connection, records: ReadonlyArray<SessionRecord>) => {
+  const slice = new SessionArrays()
+  for (const record of records) slice.add(record)
+  return connection.run(UPSERT_SESSIONS, slice.finish())
+}
+
+/** Replaces the checkpoint and the log by a snapshot: everything in one transaction, of which `commit` is the end. */
+export class CheckpointRestore {
+  private readonly connection: Connection
+  private readonly zxid: Zxid
+  private readonly reader = new SnapshotReader()
+  private readonly rows = new NodeRows()
+  private readonly sessions = [] as SessionRecord[]
+  private readonly copy: CopyIn
+
+  private constructor(connection: Connection, zxid: Zxid) {
+    this.connection = connection
+    this.zxid = zxid
+    this.copy = connection.copyIn(COPY_NODES_IN)
+  }
+
+  static async begin(connection: Connection, zxid: Zxid): Promise<CheckpointRestore> {
+    await connection.query("BEGIN")
+    // The row first, as a checkpoint does: one of the two waits for the other, never each for the other.
+    await connection.query(`${SELECT_CHECKPOINT} FOR UPDATE`)
+    // TRUNCATE would be faster, but it waits for everybody who reads, and empties the table under those who came before.
+    for (const table of ["znodes", "sessions", "log_batch"]) await connection.query(`DELETE FROM ${table}`)
+    return new CheckpointRestore(connection, zxid)
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    const part = this.checked(() => this.reader.read(chunk))
+    for (const record of part.sessions) this.sessions.push(record)
+    for (const node of part.nodes) this.rows.add(node)
+    if (part.nodes.length > 0) await this.copy.write(this.rows.take())
+  }
+
+  async commit(): Promise<void> {
+    const { connection, reader, zxid } = this
+    this.checked(() => {
+      if (!reader.finished) throw new CorruptSnapshot("the snapshot is not complete")
+      if (reader.zxid !== zxid) throw new CorruptSnapshot(`the snapshot is of another zxid than ${hex(zxid)}`)
+    })
+    await this.copy.finish()
+    await inSlices(this.sessions, (records) => upsertSessions(connection, records))
+    await connection.query("UPDATE epochs SET floor = $1", [zxid])
+    await connection.query(SET_CHECKPOINT, [zxid, reader.digest])
+    await connection.query("COMMIT")
+  }
+
+  private checked<A>(use: () => A): A {
+    try {
+      return use()
+    } catch (cause) {
+      if (!(cause instanceof CorruptSnapshot)) throw cause
+      throw new StoreError({ operation: "restore", message: `${this.connection.target}: ${cause.message}`, cause })
+    }
+  }
+}

@@ -1,0 +1,243 @@
+/** One connection to a peer's database: statements one after the other, COPY in both directions, errors that say where. */
+import pg from "pg"
+import { StoreError } from "../store.ts"
+import { CopyIn, CopyOut, rawConnection } from "./copy.ts"
+
+export interface PostgresOptions {
+  /** `postgresql://user:password@host:port/database`; a Unix socket as `postgresql:///database?host=/directory&user=…`. */
+  readonly url: string
+  /** How long to wait for an earlier holder of the peer's lock to go away: one that was killed is gone in milliseconds. */
+  readonly lockWaitMs?: number
+  readonly connectTimeoutMs?: number
+  /** A statement that takes longer is a StoreError: a database that hangs must not make its peer hang with it. */
+  readonly statementTimeoutMs?: number
+  /** Takes a server that may lose what it has acknowledged (fsync = off). For experiments only. */
+  readonly allowUnsafe?: boolean
+}
+
+const CLOSE_MS = 2000
+
+/** A statement, prepared once per connection under its name. */
+export interface Statement {
+  readonly name: string
+  readonly text: string
+}
+
+export type Row = ReadonlyArray<string | null>
+type Value = string | number | boolean | Buffer | null
+
+export class Connection {
+  readonly target: string
+  readonly client: pg.Client
+  private readonly statementTimeoutMs: number
+  /** Why it can no longer be used. */
+  private failure: Error | undefined
+  /** Resolves when all that was asked before is done: pg wants one statement at a time. */
+  private idle: Promise<unknown> = Promise.resolve()
+
+  private constructor(client: pg.Client, options: PostgresOptions) {
+    this.client = client
+    this.target = targetOf(client)
+    this.statementTimeoutMs = options.statementTimeoutMs ?? 60_000
+    client.on("error", (error) => {
+      this.failure ??= error
+    })
+  }
+
+  /** Connects, creating the database if it does not exist yet. */
+  static async open(options: PostgresOptions, role: string): Promise<Connection> {
+    try {
+      return await connect(options, role, undefined)
+    } catch (error) {
+      if (codeOf(error) !== "3D000") throw error
+      await createDatabase(options)
+      return await connect(options, role, undefined)
+    }
+  }
+
+  static async openDatabase(options: PostgresOptions, role: string, database: string | undefined): Promise<Connection> {
+    const connection = new Connection(clientOf(options, role, database), options)
+    const { client, target } = connection
+    try {
+      await client.connect()
+    } catch (cause) {
+      throw storeError("connect", target, cause)
+    }
+    return connection
+  }
+
+  /** Rows as arrays of text. */
+  query(statement: Statement | string, values: ReadonlyArray<Value> = []): Promise<ReadonlyArray<Row>> {
+    return this.exclusively(() => this.run(statement, values))
+  }
+
+  /** `use` with the connection to itself: its statements reach it through the function that it is given. */
+  exclusively<A>(use: () => Promise<A>): Promise<A> {
+    const result = this.idle.then(use)
+    // The next one waits for the end, however it comes; who asked gets the error.
+    this.idle = result.then(
+      () => undefined,
+      () => undefined
+    )
+    return result
+  }
+
+  /** Within `exclusively`. */
+  async run(statement: Statement | string, values: ReadonlyArray<Value> = []): Promise<ReadonlyArray<Row>> {
+    const named = typeof statement === "string" ? { text: statement } : statement
+    const operation = typeof statement === "string" ? "query" : statement.name
+    if (this.failure !== undefined) throw this.failed(operation, this.failure)
+    const config: pg.QueryArrayConfig & { readonly query_timeout: number } = {
+      ...named,
+      values: values as Array<Value>,
+      rowMode: "array",
+      types: AS_TEXT,
+      query_timeout: this.statementTimeoutMs
+    }
+    try {
+      const result = await this.client.query<Array<string | null>>(config)
+      return result.rows
+    } catch (error) {
+      throw this.failed(operation, error)
+    }
+  }
+
+  /** A transaction with the connection to itself; rolled back if `use` fails. */
+  transaction<A>(use: () => Promise<A>): Promise<A> {
+    return this.exclusively(async () => {
+      await this.run("BEGIN")
+      try {
+        const result = await use()
+        await this.run("COMMIT")
+        return result
+      } catch (error) {
+        if (this.failure === undefined) await this.run("ROLLBACK")
+        throw error
+      }
+    })
+  }
+
+  /** Starts `COPY … TO STDOUT (FORMAT binary)`, which has the connection to itself until it is done. */
+  copyOut(text: string, onMessage: (message: Buffer) => void): CopyOut {
+    return this.started(new CopyOut(text, onMessage, (error) => this.failed("copy", error)))
+  }
+
+  /** Starts `COPY … FROM STDIN (FORMAT binary)`, which has the connection to itself until it is done. */
+  copyIn(text: string): CopyIn {
+    return this.started(new CopyIn(text, (error) => this.failed("copy", error)))
+  }
+
+  private started<C extends CopyIn | CopyOut>(copy: C): C {
+    this.client.query(copy)
+    return copy
+  }
+
+  /** Ends it, also in the middle of something. Bounded. */
+  async close(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<"late">((resolve) => {
+      timer = setTimeout(() => resolve("late"), CLOSE_MS)
+    })
+    const ended = this.client.end().catch((error: Error) => {
+      this.failure ??= error
+    })
+    if ((await Promise.race([ended, late])) === "late") rawConnection(this.client).stream.destroy()
+    clearTimeout(timer)
+  }
+
+  failed(operation: string, error: unknown): StoreError {
+    // After a lost connection pg says that it is lost; what is worth knowing is how.
+    if (codeOf(error) === undefined && error instanceof Error) this.failure ??= error
+    return storeError(operation, this.target, codeOf(error) === undefined ? (this.failure ?? error) : error)
+  }
+}
+
+/** No parsing by pg: 64-bit numbers stay exact, and nothing becomes a Date. */
+const AS_TEXT = { getTypeParser: () => (value: string) => value } as pg.CustomTypesConfig
+
+const connect = async (options: PostgresOptions, role: string, database: string | undefined): Promise<Connection> => {
+  const connection = await Connection.openDatabase(options, role, database)
+  try {
+    await connection.query(SESSION_SETTINGS)
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+  return connection
+}
+
+/** What a role or a server may have set otherwise, and a connection of ours relies on. */
+const SESSION_SETTINGS = [
+  "SET statement_timeout = 0",
+  "SET lock_timeout = '30s'",
+  "SET idle_in_transaction_session_timeout = 0",
+  "SET search_path = public",
+  "SET bytea_output = 'hex'",
+  "SET client_min_messages = warning",
+  "SET tcp_keepalives_idle = 10",
+  "SET tcp_keepalives_interval = 3",
+  "SET tcp_keepalives_count = 3"
+].join("; ")
+
+const clientOf = (options: PostgresOptions, role: string, database: string | undefined): pg.Client => {
+  const config: pg.ClientConfig = {
+    connectionString: options.url,
+    application_name: `zkmesh ${role}`,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 5000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000
+  }
+  const client = new pg.Client(config)
+  if (database === undefined) return client
+  // What the URL says wins over every other setting, so the other database is asked for by its parts.
+  const { host, port, user, password, ssl } = client
+  return new pg.Client({
+    ...config,
+    connectionString: undefined,
+    host,
+    port,
+    user: user ?? undefined,
+    password: password ?? undefined,
+    ssl,
+    database
+  })
+}
+
+const createDatabase = async (options: PostgresOptions): Promise<void> => {
+  const name = clientOf(options, "create", undefined).database
+  if (name === undefined || name === null) throw storeError("connect", "", new Error("the URL names no database"))
+  const admin = await Connection.openDatabase(options, "create", "postgres")
+  try {
+    await admin.query(`CREATE DATABASE ${pg.escapeIdentifier(name)} TEMPLATE template0 ENCODING 'UTF8'`)
+  } catch (error) {
+    // 42P04, or 23505 in a race: the peer's other service was quicker.
+    const code = codeOf(error instanceof StoreError ? error.cause : error)
+    if (code !== "42P04" && code !== "23505") throw error
+  } finally {
+    await admin.close()
+  }
+}
+
+/** For messages: never the password. */
+const targetOf = (client: pg.Client): string =>
+  client.host.startsWith("/")
+    ? `database ${client.database} at ${client.host}`
+    : `database ${client.database} at ${client.host}:${client.port}`
+
+/** The SQLSTATE of an error of the server; undefined for any other. */
+export const codeOf = (error: unknown): string | undefined => {
+  const cause = error instanceof StoreError ? error.cause : error
+  return cause instanceof pg.DatabaseError ? cause.code : undefined
+}
+
+export const storeError = (operation: string, target: string, cause: unknown): StoreError => {
+  if (cause instanceof StoreError) return cause
+  const message = cause instanceof AggregateError ? cause.errors.map(String).join("; ") : messageOf(cause)
+  return new StoreError({ operation, message: target === "" ? message : `${target}: ${message}`, cause })
+}
+
+const messageOf = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return String(cause)
+  const { detail, hint } = cause instanceof pg.DatabaseError ? cause : { detail: undefined, hint: undefined }
+  return [cause.message, detail, hint].filter((part) => part !== undefined && part !== "").join(": ")
+}
