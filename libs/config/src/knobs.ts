@@ -165,6 +165,12 @@ const own = {
   "nats.user": maybe(text, ours("text", "NATS user")),
   "nats.password": maybe(text, ours("text", "NATS password")),
   "nats.token": maybe(text, ours("text", "NATS token, instead of user and password")),
+  "nats.tls.ca": maybe(
+    text,
+    ours("path", "who may sign the broker's certificate; makes the connection to NATS a TLS one")
+  ),
+  "nats.tls.cert": maybe(text, ours("path", "this process's own certificate, if the broker wants to see one")),
+  "nats.tls.key": maybe(text, ours("path", "the key of nats.tls.cert")),
   store: maybe(Schema.Literals(["embedded", "postgres", "memory"]), {
     ...ours("choice", "where a peer's log and tree are kept; memory survives nothing"),
     otherwise: "postgres if postgres.url is set, else embedded (ensemble placement)"

@@ -160,6 +160,9 @@ const check = ({ knobs, servers, postgresUrls }: Config, error: (key: string, re
   if (knobs["nats.token"] !== undefined && knobs["nats.user"] !== undefined) {
     throw error("nats.token", "either a token, or user and password")
   }
+  if ((knobs["nats.tls.cert"] === undefined) !== (knobs["nats.tls.key"] === undefined)) {
+    throw error("nats.tls.cert", "nats.tls.cert and nats.tls.key go together")
+  }
   if (servers.length > 0 && !servers.some((server) => server.role === "participant")) {
     throw error(`server.${servers[0]!.sid}`, "all servers are observers: somebody must vote")
   }

@@ -36,8 +36,10 @@ const id = Flag.Int("id").pipe(
 const entry = (flag: string, key: string, value: Option.Option<string | number>): ReadonlyArray<Entry> =>
   Option.match(value, { onNone: () => [], onSome: (given) => [{ key, value: String(given), source: flag }] })
 
+/** Who leads is told on the screen: the log is for what goes wrong. */
+const TERMINAL = { "logger.level": "warn" }
 /** A laptop's defaults, where no file says otherwise: ZooKeeper's sample zoo.cfg, and every four-letter word. */
-const LAPTOP = { tickTime: "2000", "4lw.commands.whitelist": "*" }
+const LAPTOP = { ...TERMINAL, tickTime: "2000", "4lw.commands.whitelist": "*" }
 
 /** Reads the configuration, and runs `placement` under the logger that it asks for. */
 const configured = <A, E, R>(
@@ -77,7 +79,7 @@ const start = Command.make(
   Effect.fnUntraced(function* (flags) {
     const { runEnsemble } = yield* Effect.promise(() => import("./ensemble.ts"))
     const entries = [...entry("--data", "dataDir", flags.data), ...entry("--port", "clientPort", flags.port)]
-    const base = Option.isNone(flags.config) ? LAPTOP : {}
+    const base = Option.isNone(flags.config) ? LAPTOP : TERMINAL
     yield* configured(flags.config, entries, (loaded) => runEnsemble(loaded, Option.getOrUndefined(flags.peers)), base)
   })
 ).pipe(Command.withDescription("A whole ensemble in this process, with its own Postgres (the ensemble placement)"))

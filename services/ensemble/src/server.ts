@@ -106,7 +106,10 @@ export const runServer = (config: Config, portFlagged: boolean) =>
         { concurrency: "unbounded", discard: true }
       )
     })
-    yield* Effect.provide(run, busLayer(config, members.voters.length === 1 && members.observers.length === 0))
+    yield* Effect.provide(
+      run,
+      busLayer(config, `peer ${sid}`, members.voters.length === 1 && members.observers.length === 0)
+    )
   }).pipe(Effect.scoped)
 
 /** One service of a peer. */
@@ -127,7 +130,7 @@ export const runService = (config: Config, service: PeerService) =>
       const stores = yield* openStores(config, [sid], "")
       return yield* runStored(service, settings, stores.layerOf(sid), policy)
     })
-    return yield* Effect.provide(run, busLayer(config, false))
+    return yield* Effect.provide(run, busLayer(config, `${service}.${sid}`, false))
   }).pipe(Effect.scoped)
 
 /** A frontend alone: any number of them, started and stopped at any time. `peers` in the order of preference. */
@@ -145,7 +148,7 @@ export const runFrontendService = (config: Config, peers: ReadonlyArray<Sid>) =>
     const options = frontendSettings(config, frontendName(config), endpoint, preferred)
     return yield* Effect.provide(
       runClientFrontend(options, restartPolicy(config), listening(endpoint)),
-      busLayer(config, false)
+      busLayer(config, `frontend ${options.name}`, false)
     )
   }).pipe(Effect.scoped)
 
