@@ -1,5 +1,4 @@
 import { EventEmitter } from "node:events"
-import type tls from "node:tls"
 import {
   type Acl,
   AddWatchMode,
@@ -38,6 +37,7 @@ import {
 } from "@zkmesh/protocol"
 import { Chroot, formatEndpoint, parseConnectString } from "./connectString.ts"
 import { ZkError } from "./errors.ts"
+import type { ZkClientEvents, ZkClientOptions } from "./options.ts"
 import { type ClientState, Session, type SessionCredentials } from "./session.ts"
 import {
   bytesOf,
@@ -54,28 +54,6 @@ import {
   transactionResults
 } from "./transaction.ts"
 import type { Watcher } from "./watches.ts"
-
-export interface ZkClientOptions {
-  /** What is asked for; the server has the last word. 30 s if left out. */
-  readonly sessionTimeoutMs?: number
-  /** Content with a server that is cut off from its quorum. */
-  readonly readOnly?: boolean
-  /** Speaks TLS with these options. */
-  readonly tls?: tls.ConnectionOptions
-  /** The longest reply that is accepted; 64 MiB if left out. */
-  readonly maxResponseBytes?: number
-  /** Goes on with a session that exists, instead of a new one. */
-  readonly session?: SessionCredentials
-  /** Servers are tried in the order given, instead of from a random one on. */
-  readonly inOrder?: boolean
-}
-
-export interface ZkClientEvents {
-  /** Each new state, after the fact. */
-  readonly state: [ClientState]
-  /** A connection, or the attempt at one, has ended for this reason. */
-  readonly disconnect: [Error]
-}
 
 export interface ChildrenAndStat {
   readonly children: Array<string>
