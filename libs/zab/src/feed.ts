@@ -71,7 +71,7 @@ export class ZnodeFeed {
       return
     }
     this.reloading = false
-    invariant(applied <= state.log.durable, `the znode has applied ${hex(applied)}, which the log does not have`)
+    invariant(applied <= state.log.durable, () => `the znode has applied ${hex(applied)}, which the log does not have`)
     // It was told so by an earlier incarnation of this service: applied is committed.
     state.commitTo(applied)
     this.ready = true
@@ -123,7 +123,7 @@ export class ZnodeFeed {
 
   progressed(applied: Zxid): void {
     if (!this.ready) return
-    invariant(applied <= this.sent, `the znode has applied ${hex(applied)}, which it has not been told`)
+    invariant(applied <= this.sent, () => `the znode has applied ${hex(applied)}, which it has not been told`)
     this.applied = Math.max(this.applied, applied)
     const { unapplied } = this
     while (this.unappliedHead < unapplied.length && unapplied[this.unappliedHead]!.last <= applied) {
@@ -156,7 +156,7 @@ export class ZnodeFeed {
     const { window } = this.state.log
     for (let index = window.indexAfter(this.sent); this.sent < limit && this.hasRoom; index++) {
       const batch = window.at(index)
-      invariant(batch !== undefined, `the window ends before ${hex(limit)}`)
+      invariant(batch !== undefined, () => `the window ends before ${hex(limit)}`)
       const part = sliceBatch(batch, this.sent, limit)
       if (part === undefined) break
       this.tell(part)
@@ -169,7 +169,7 @@ export class ZnodeFeed {
     const isStale = this.readingIsStale
     this.readingIsStale = false
     if (isStale) return true
-    invariant(batches.length > 0, `the log does not hold what follows ${hex(this.sent)}`)
+    invariant(batches.length > 0, () => `the log does not hold what follows ${hex(this.sent)}`)
     const limit = this.state.deliverable
     for (const batch of batches) {
       const part = sliceBatch(batch, this.sent, limit)

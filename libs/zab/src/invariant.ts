@@ -3,6 +3,7 @@ export class InvariantBroken extends Error {
   override readonly name = "InvariantBroken"
 }
 
-export const invariant: (holds: boolean, what: string) => asserts holds = (holds, what) => {
-  if (!holds) throw new InvariantBroken(what)
+/** `what` is a function where it would cost something to say it on a hot path. */
+export const invariant: (holds: boolean, what: string | (() => string)) => asserts holds = (holds, what) => {
+  if (!holds) throw new InvariantBroken(typeof what === "string" ? what : what())
 }

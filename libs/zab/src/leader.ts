@@ -240,7 +240,7 @@ export class Leader {
     const synced = [state.config.sid]
     for (const learner of this.learners.values()) if (learner.isSynced) synced.push(learner.sid)
     if (this.phase !== "synchronization" || !state.majority.has(synced)) return
-    invariant(this.history >= state.committed, `leading without committed ${hex(state.committed)}`)
+    invariant(this.history >= state.committed, () => `leading without committed ${hex(state.committed)}`)
     this.phase = "broadcast"
     this.establishedAt = state.now
     state.commitTo(this.history)
@@ -261,13 +261,13 @@ export class Leader {
   propose(epoch: number, batch: TxnBatch): void {
     const { state } = this
     if (this.phase !== "broadcast" || epoch !== this.epoch) {
-      invariant(epoch <= state.currentEpoch, `the znode proposes in epoch ${epoch}, which has not come`)
+      invariant(epoch <= state.currentEpoch, () => `the znode proposes in epoch ${epoch}, which has not come`)
       return
     }
     const previous = state.log.last
     const first = epochOf(previous) === epoch ? previous + 1 : makeZxid(epoch, 1)
-    invariant(batch.first === first, `the znode proposes ${hex(batch.first)}, expected ${hex(first)}`)
-    invariant(batch.last - batch.first + 1 === batch.count, `the znode's batch at ${hex(first)} has a hole`)
+    invariant(batch.first === first, () => `the znode proposes ${hex(batch.first)}, expected ${hex(first)}`)
+    invariant(batch.last - batch.first + 1 === batch.count, () => `the znode's batch at ${hex(first)} has a hole`)
     if (epochOf(batch.last) !== epoch || counterOf(batch.last) > state.config.counterLimit) {
       state.doubts(`epoch ${epoch} has no zxids left`)
       return

@@ -35,7 +35,7 @@ export class LocalLog {
   }
 
   accept(batch: TxnBatch): void {
-    invariant(follows(this.last, batch.first), `${hex(batch.first)} does not follow ${hex(this.last)} in the log`)
+    invariant(follows(this.last, batch.first), () => `${hex(batch.first)} does not follow ${hex(this.last)} in the log`)
     this.queue.push(batch)
     this.window.push(batch)
     this.last = batch.last

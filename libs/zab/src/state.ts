@@ -119,13 +119,19 @@ export class PeerState {
 
   /** The log has been cut after `kept`: nothing that is known to be committed may have gone with the rest. */
   truncated(kept: Zxid): void {
-    invariant(kept >= this.deliverable, `truncating to ${hex(kept)} would lose committed ${hex(this.deliverable)}`)
+    invariant(
+      kept >= this.deliverable,
+      () => `truncating to ${hex(kept)} would lose committed ${hex(this.deliverable)}`
+    )
     this.log.truncated(kept)
     this.retention.truncated(kept)
   }
 
   restored(zxid: Zxid): void {
-    invariant(zxid >= this.deliverable, `a snapshot at ${hex(zxid)} would lose committed ${hex(this.deliverable)}`)
+    invariant(
+      zxid >= this.deliverable,
+      () => `a snapshot at ${hex(zxid)} would lose committed ${hex(this.deliverable)}`
+    )
     this.log.restored(zxid)
     this.retention.restored(zxid)
     this.commitTo(zxid)
