@@ -8,6 +8,8 @@ export interface Ensemble {
   readonly servers: ReadonlyArray<string>
   /** True from ZooKeeper 3.9 on: one client can have several modes of watches on a path, and remove them one by one. */
   readonly watchModes: boolean
+  /** Nodes with a time to live are offered. */
+  readonly ttl: boolean
   /** Kills all servers and starts them again with their data. */
   readonly restart: () => Promise<void>
   readonly close: () => Promise<void>

@@ -66,6 +66,7 @@ export const startZookeeper = async (): Promise<Ensemble> => {
     servers: [server],
     // Debian's is 3.8.
     watchModes: false,
+    ttl: true,
     restart: async () => {
       await kill()
       await start()
