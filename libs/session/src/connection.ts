@@ -73,6 +73,8 @@ export class Connection {
   readonly waiting = new Fifo<Waiting>()
   /** Its number in the watch table; -1 as long as it watches nothing. */
   watcher = -1
+  /** From when its session is there until another peer takes that over: only then may it ask for anything. */
+  live = false
   /** The last round of touches that it was part of. */
   heardIn = -1
 

@@ -21,6 +21,7 @@ import { answerLocally } from "./operations.ts"
 import { Order } from "./order.ts"
 import { Queries } from "./queries.ts"
 import { ReadOrder } from "./readOrder.ts"
+import { Stranded } from "./stranded.ts"
 import { Stream } from "./stream.ts"
 import { ToLeader } from "./toLeader.ts"
 import { Tracking } from "./tracking.ts"
@@ -44,6 +45,7 @@ export class SessionCore {
   readonly attached = new Map<SessionId, Connection>()
   /** Connections whose session is not there yet, by token. */
   readonly opening = new Map<number, Connection>()
+  readonly stranded = new Stranded((connection, reason) => this.close(connection, reason))
   role: RoleChange = NOBODY
   /** Where writes go; undefined while nobody leads. A new object for every change of role: each wants a new link. */
   leader: Leader | undefined
@@ -66,7 +68,7 @@ export class SessionCore {
     this.tracking = new Tracking(options.tickTimeMs)
     this.toLeader = new ToLeader(options.sid)
     this.order = new Order(this.reads, this.toLeader, this.tracking, (connection, op) =>
-      this.close(connection, `request ${op} out of place`)
+      this.close(connection, this.stranded.has(connection) ? "moved" : `request ${op} out of place`)
     )
     this.stream = new Stream(this)
     this.queries = new Queries(this)
@@ -213,7 +215,14 @@ export class SessionCore {
     connection.frontend = undefined
     this.watchers.leave(connection)
     this.opening.delete(connection.token)
+    this.stranded.remove(connection)
     if (this.attached.get(connection.session) === connection) this.attached.delete(connection.session)
+  }
+
+  /** Another peer has the connection's session now. */
+  strand(connection: Connection, until: number): void {
+    this.attached.delete(connection.session)
+    this.stranded.add(connection, until)
   }
 
   // From the leader's znode.
@@ -296,6 +305,7 @@ export class SessionCore {
   // Time.
 
   private tick(now: number): void {
+    this.stranded.tick(now)
     if (this.role.role === "looking") {
       if (!this.serving || now - this.leaderLostAt < this.options.giveUpMs) return
       this.serving = false
@@ -317,6 +327,7 @@ export class SessionCore {
       this.forget(connection)
     }
     for (const connection of [...this.attached.values()]) this.close(connection, reason)
+    this.stranded.closeAll(reason)
   }
 
   private status() {

@@ -50,7 +50,7 @@ export class Order {
       // Unknown: it was closed from here while the request was on its way.
       if (connection === undefined) continue
       const kind = kindOf(request.op)
-      if (kind === READ && connection.pending.length === 0 && connection.session !== 0) {
+      if (kind === READ && connection.pending.length === 0 && connection.live) {
         reads.push(request, connection.identity, connection)
       } else if (!this.accept(connection, request, kind)) connection = undefined
     }
@@ -78,7 +78,7 @@ export class Order {
 
   /** False if the request has no place here; its connection is closed then. */
   private accept(connection: Connection, request: ClientRequest, kind: number): boolean {
-    if (connection.session === 0 || kind === REFUSED) {
+    if (!connection.live || kind === REFUSED) {
       this.misplaced(connection, request.op)
       return false
     }

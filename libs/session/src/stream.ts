@@ -96,13 +96,15 @@ export class Stream {
         before.connection = record.connection
         return
       }
-      core.close(before, "moved")
+      if (record.peer === core.options.sid) core.close(before, "moved")
+      else core.strand(before, now + record.timeoutMs)
     }
     if (ours === undefined) return
     core.opening.delete(ours.token)
     ours.opening = undefined
     ours.session = record.id
     ours.connection = record.connection
+    ours.live = true
     core.attached.set(record.id, ours)
     ours.frontend?.open({
       _tag: "Connected",
@@ -136,5 +138,6 @@ export class Stream {
     this.core.tracking.closed(id)
     const connection = this.core.attached.get(id)
     if (connection !== undefined) this.core.close(connection, "the session is closed")
+    this.core.stranded.sessionClosed(id)
   }
 }

@@ -37,15 +37,53 @@ describe("opening a session", () => {
     )
   })
 
-  it("closes the old connection when a new one takes the session over, here or elsewhere", () => {
+  it("closes the old connection when a new one takes the session over here", () => {
     const h = new Harness().started()
     const session = h.client(1)
     h.ask(1, "set 1")
     h.connect(2, session)
-    const record = h.opened()
+    h.opened()
     assert.deepStrictEqual([h.got(1), h.got(2)], [["Close moved"], ["Connected"]])
-    h.sessionChanged({ kind: "attached", record: { ...record, peer: SID + 1, connection: h.zxid, token: 99 } })
-    assert.deepStrictEqual(h.got(2), ["Close moved"])
+  })
+
+  describe("when another peer takes the session over", () => {
+    const moved = (...asked: Array<string>) => {
+      const h = new Harness().started()
+      h.connect(1)
+      const record = h.opened()
+      h.got(1)
+      if (asked.length > 0) h.ask(1, ...asked)
+      h.sessionChanged({ kind: "attached", record: { ...record, peer: SID + 1, connection: h.zxid, token: 99 } })
+      return { h, id: record.id, timeoutMs: record.timeoutMs }
+    }
+
+    it("closes a connection that waits for an answer", () => {
+      assert.deepStrictEqual(moved("set 1").h.got(1), ["Close moved"])
+    })
+
+    it("closes one that does not at the next thing that it asks for", () => {
+      const { h } = moved()
+      assert.deepStrictEqual(h.got(1), [])
+      h.ask(1, "get 1")
+      assert.deepStrictEqual(h.got(1), ["Close moved"])
+      assert.strictEqual(h.core.stranded.size, 0)
+    })
+
+    it("closes it with the session", () => {
+      const { h, id } = moved()
+      h.sessionChanged({ kind: "closed", id })
+      assert.deepStrictEqual(h.got(1), ["Close the session is closed"])
+    })
+
+    it("closes it when it has been silent for as long as a session may be", () => {
+      const { h, timeoutMs } = moved()
+      h.now += timeoutMs - 1
+      h.step({ _tag: "Tick" })
+      assert.deepStrictEqual(h.got(1), [])
+      h.now++
+      h.step({ _tag: "Tick" })
+      assert.deepStrictEqual(h.got(1), ["Close moved"])
+    })
   })
 
   it("numbers the requests of each connection from one", () => {
