@@ -14,6 +14,7 @@ describe("the server placement: a process per peer, over NATS and Postgres", () 
   afterAll(() => servers?.stop())
 
   it("elects one leader", async () => {
+    await servers.leader()
     const modes = await serving(servers.ports)
     assert.deepStrictEqual(modes.toSorted(), ["follower", "follower", "leader"])
   })

@@ -43,6 +43,7 @@ def lock(hosts, root):
     held.acquire()
     expect(clients[1].Lock(root + "/lock", "second").acquire(blocking=False), False)
     expect_error(LockTimeout, clients[1].Lock(root + "/lock", "third").acquire, timeout=0.5)
+    clients[0].sync(root)
     expect(held.contenders(), ["first"])
     waiter = clients[1].Lock(root + "/lock", "fourth")
     got = Seen()
