@@ -5,25 +5,14 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Scope } from "effect"
-import pg from "pg"
 import { isAlive } from "../src/embedded/processes.ts"
 import { startEmbedded } from "../src/index.ts"
+import { query } from "./server.ts"
 import { refusal } from "./suite.ts"
 
 const root = mkdtempSync(join(tmpdir(), "zkmesh-embedded-"))
 chmodSync(root, 0o755)
 afterAll(() => rmSync(root, { recursive: true, force: true }))
-
-const query = (url: string, text: string) =>
-  Effect.promise(async () => {
-    const client = new pg.Client({ connectionString: url })
-    await client.connect()
-    try {
-      return (await client.query(text)).rows as Array<Record<string, unknown>>
-    } finally {
-      await client.end()
-    }
-  })
 
 /** Another Node process that starts Postgres on `dir` and waits; resolves with the postmaster's pid and its own kill -9. */
 const otherProcess = (dir: string) =>

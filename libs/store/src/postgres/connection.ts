@@ -1,6 +1,7 @@
 /** One connection to a peer's database: statements one after the other, COPY in both directions, errors that say where. */
 import pg from "pg"
 import { StoreError } from "../store.ts"
+import { RowReader } from "./binary.ts"
 import { CopyIn, CopyOut, rawConnection } from "./copy.ts"
 
 export interface PostgresOptions {
@@ -102,6 +103,26 @@ export class Connection {
     }
   }
 
+  /** All rows of a query, in binary: for what is large. `take` reads the `fields` fields of one row. */
+  copyRows(query: string, fields: number, take: (row: RowReader) => void): Promise<void> {
+    return this.exclusively(async () => {
+      const rows = new RowReader()
+      const copy = this.copyOut(`COPY (${query}) TO STDOUT (FORMAT binary)`, (message) => {
+        rows.set(message)
+        while (rows.next(fields)) take(rows)
+      })
+      const timer = setTimeout(() => {
+        this.failure ??= new Error("Query read timeout")
+        rawConnection(this.client).stream.destroy()
+      }, this.statementTimeoutMs)
+      try {
+        await copy.done
+      } finally {
+        clearTimeout(timer)
+      }
+    })
+  }
+
   /** A transaction with the connection to itself; rolled back if `use` fails. */
   transaction<A>(use: () => Promise<A>): Promise<A> {
     return this.exclusively(async () => {
@@ -146,11 +167,22 @@ export class Connection {
   }
 
   failed(operation: string, error: unknown): StoreError {
-    // After a lost connection pg says that it is lost; what is worth knowing is how.
-    if (codeOf(error) === undefined && error instanceof Error) this.failure ??= error
-    return storeError(operation, this.target, codeOf(error) === undefined ? (this.failure ?? error) : error)
+    if (error instanceof StoreError || (codeOf(error) !== undefined && !isShutdown(error))) {
+      return storeError(operation, this.target, error)
+    }
+    // Later errors only say that it is lost; what is worth knowing is how.
+    if (error instanceof Error) this.failure ??= error
+    const cause = this.failure ?? error
+    return new StoreError({
+      operation,
+      message: `${this.target}: the connection is lost: ${messageOf(cause)}`,
+      cause
+    })
   }
 }
+
+/** 57P01…57P03: the server ends the connection with these words. */
+const isShutdown = (error: unknown): boolean => codeOf(error)?.startsWith("57P0") === true
 
 /** No parsing by pg: 64-bit numbers stay exact, and nothing becomes a Date. */
 const AS_TEXT = { getTypeParser: () => (value: string) => value } as pg.CustomTypesConfig

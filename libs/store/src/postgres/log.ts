@@ -14,15 +14,15 @@ const APPEND = {
   text: "INSERT INTO log_batch (last_zxid, first_zxid, count, crc32, bytes) VALUES ($1, $2, $3, $4, $5)"
 }
 const COLUMNS = "first_zxid, last_zxid, count, crc32, bytes"
-/** The rows after $1 whose sizes before them add up to less than $2; at most $3 of them are looked at. */
-const READ = {
-  name: "read",
-  text: `SELECT ${COLUMNS} FROM (
-           SELECT *, sum(octet_length(bytes)) OVER (ORDER BY last_zxid) - octet_length(bytes) AS size_before
-           FROM (SELECT * FROM log_batch WHERE last_zxid > $1 ORDER BY last_zxid LIMIT $3) AS following
-         ) AS sized
-         WHERE size_before < $2::bigint ORDER BY last_zxid`
-}
+/** The rows after `after` whose sizes before them add up to less than `maxBytes`. COPY takes no parameters: numbers only. */
+const readQuery = (after: Zxid, maxBytes: number) => `
+  SELECT ${COLUMNS} FROM (
+    SELECT *, sum(octet_length(bytes)) OVER (ORDER BY last_zxid) - octet_length(bytes) AS size_before
+    FROM (SELECT * FROM log_batch WHERE last_zxid > ${after} ORDER BY last_zxid LIMIT ${rowsWithin(maxBytes)}) AS following
+  ) AS sized
+  WHERE size_before < ${Math.ceil(maxBytes)} ORDER BY last_zxid`
+/** How many rows to look at: even the smallest transactions, one to a row, come in useful portions. */
+const rowsWithin = (maxBytes: number) => Math.min(8192, Math.ceil(maxBytes / 100) + 1)
 const AT_OR_AFTER = {
   name: "at_or_after",
   text: `SELECT ${COLUMNS} FROM log_batch WHERE last_zxid >= $1 ORDER BY last_zxid LIMIT 1`
@@ -185,17 +185,18 @@ export class PostgresLog {
       throw this.refused("read", `the log starts after ${hex(this.floor)}, not ${hex(after)}`)
     }
     if (after >= this.durable) return []
-    const rows = await this.reader.query(READ, [after, maxBytes, Math.min(8192, Math.ceil(maxBytes / 100) + 1)])
     const batches: TxnBatch[] = []
-    for (const row of rows) {
-      const batch = this.batchOf(row)
+    await this.reader.copyRows(readQuery(after, maxBytes), 5, (row) => {
+      const [first, last, count, sum] = [row.int8(), row.int8(), row.int4(), row.int8()]
+      const batch = { first, last, count, bytes: row.bytea() ?? new Uint8Array(0) }
+      if (crc32(batch.bytes) !== sum) throw this.corrupt(batch, "its checksum is wrong")
       const previous = batches.at(-1)?.last
-      if (previous !== undefined && !follows(previous, batch.first)) {
-        throw this.corrupt(row, `it does not follow ${hex(previous)}`)
+      if (previous !== undefined && !follows(previous, first)) {
+        throw this.corrupt(batch, `it does not follow ${hex(previous)}`)
       }
       const part = sliceBatch(batch, after, Number.MAX_SAFE_INTEGER)
       if (part !== undefined) batches.push(part)
-    }
+    })
     return batches
   }
 
@@ -221,14 +222,14 @@ export class PostgresLog {
   private batchOf(row: Row): TxnBatch {
     const [first, last, count, sum] = row.slice(0, 4).map(Number) as [Zxid, Zxid, number, number]
     // Text, as everything from pg: \x and two digits per byte.
-    const bytes = Buffer.from(row[4]!.slice(2), "hex")
-    if (crc32(bytes) !== sum) throw this.corrupt(row, "its checksum is wrong")
-    return { first, last, count, bytes }
+    const batch = { first, last, count, bytes: Buffer.from(row[4]!.slice(2), "hex") }
+    if (crc32(batch.bytes) !== sum) throw this.corrupt(batch, "its checksum is wrong")
+    return batch
   }
 
-  private corrupt(row: Row, message: string): StoreError {
-    const [first, last] = [hex(Number(row[0])), hex(Number(row[1]))]
-    return this.refused("read", `log_batch row ${row[1]} (${first} to ${last}) is corrupt: ${message}`)
+  private corrupt({ first, last }: TxnBatch, message: string): StoreError {
+    const range = `${hex(first)} to ${hex(last)}`
+    return this.refused("read", `log_batch row ${last} (${range}) is corrupt: ${message}`)
   }
 
   /** After a failed write nobody knows what the log holds: the peer has to open it again. */
