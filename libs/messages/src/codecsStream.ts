@@ -1,6 +1,6 @@
 /** Between a session service and its own peer's znode. */
 import type { ByteReader, ByteWriter } from "@zkmesh/bus"
-import type { SessionId } from "@zkmesh/numbers"
+import type { SessionId, Zxid } from "@zkmesh/numbers"
 import { CorruptMessage, type Form, makeCodec, readAcls, writeAcls } from "./codecs.ts"
 import { readRequest, writeRequest } from "./codecsFrontend.ts"
 import { readIdentities, writeIdentities } from "./codecsIdentity.ts"
@@ -35,6 +35,39 @@ const reads: Form<Extract<SessionToZnode, { _tag: "Reads" }>> = {
   }
 }
 
+const readsAfter: Form<Extract<SessionToZnode, { _tag: "ReadsAfter" }>> = {
+  code: 2,
+  write: (message, writer) => {
+    const places = writeIdentities(message.identities, writer)
+    writer.u32(message.requests.length)
+    for (let index = 0; index < places.length; index++) {
+      writer.u32(places[index]!)
+      writer.f64(message.sessions[index]!)
+      writer.f64(message.connections[index]!)
+      writer.u32(message.seqs[index]!)
+      writeRequest(message.requests[index]!, writer)
+    }
+  },
+  read: (reader) => {
+    const table = readIdentities(reader)
+    const requests: Array<ClientRequest> = []
+    const identities: Array<Identity> = []
+    const sessions: Array<SessionId> = []
+    const connections: Array<Zxid> = []
+    const seqs: Array<number> = []
+    for (let left = reader.u32(); left > 0; left--) {
+      const identity = table[reader.u32()]
+      if (identity === undefined) throw new CorruptMessage("a read's identity is missing")
+      identities.push(identity)
+      sessions.push(reader.f64())
+      connections.push(reader.f64())
+      seqs.push(reader.u32())
+      requests.push(readRequest(reader))
+    }
+    return { _tag: "ReadsAfter", requests, identities, sessions, connections, seqs }
+  }
+}
+
 const MODES: ReadonlyArray<WatchMode> = ["data", "child", "persistent", "persistentRecursive"]
 
 const writeWatches = (watches: ReadonlyArray<WatchRegistration>, writer: ByteWriter): void => {
@@ -57,23 +90,44 @@ const readWatches = (reader: ByteReader): ReadonlyArray<WatchRegistration> => {
   return watches
 }
 
-const readReplies: Form<Extract<ZnodeToSession, { _tag: "ReadReplies" }>> = {
+type ReadReplies = Extract<ZnodeToSession, { _tag: "ReadReplies" }>
+type RepliesAfter = Extract<ZnodeToSession, { _tag: "RepliesAfter" }>
+
+const writeAnswers = (message: ReadReplies | RepliesAfter, writer: ByteWriter): void => {
+  const { ends, watches } = message
+  writer.f64(message.zxid)
+  writer.u32(ends.length)
+  for (let index = 0; index < ends.length; index++) writer.u32(ends[index]!)
+  writer.u8(watches === undefined ? 0 : 1)
+  if (watches !== undefined) writeWatches(watches, writer)
+  writer.bytes(message.buffer)
+}
+
+const readAnswers = (reader: ByteReader): Omit<ReadReplies, "_tag"> => {
+  const zxid = reader.f64()
+  const ends: Array<number> = []
+  for (let left = reader.u32(); left > 0; left--) ends.push(reader.u32())
+  const watches = reader.u8() === 0 ? undefined : readWatches(reader)
+  return { zxid, buffer: reader.bytes(), ends, watches }
+}
+
+const readReplies: Form<ReadReplies> = {
   code: 1,
+  write: writeAnswers,
+  read: (reader) => ({ _tag: "ReadReplies", ...readAnswers(reader) })
+}
+
+const repliesAfter: Form<RepliesAfter> = {
+  code: 3,
   write: (message, writer) => {
-    const { ends, watches } = message
-    writer.f64(message.zxid)
-    writer.u32(ends.length)
-    for (let index = 0; index < ends.length; index++) writer.u32(ends[index]!)
-    writer.u8(watches === undefined ? 0 : 1)
-    if (watches !== undefined) writeWatches(watches, writer)
-    writer.bytes(message.buffer)
+    writer.f64(message.session)
+    writer.f64(message.connection)
+    writeAnswers(message, writer)
   },
   read: (reader) => {
-    const zxid = reader.f64()
-    const ends: Array<number> = []
-    for (let left = reader.u32(); left > 0; left--) ends.push(reader.u32())
-    const watches = reader.u8() === 0 ? undefined : readWatches(reader)
-    return { _tag: "ReadReplies", zxid, buffer: reader.bytes(), ends, watches }
+    const session = reader.f64()
+    const connection = reader.f64()
+    return { _tag: "RepliesAfter", session, connection, ...readAnswers(reader) }
   }
 }
 
@@ -191,5 +245,9 @@ const applied: Form<Extract<ZnodeToSession, { _tag: "Applied" }>> = {
   }
 }
 
-export const sessionToZnode = makeCodec<SessionToZnode>({ Reads: reads })
-export const znodeToSession = makeCodec<ZnodeToSession>({ ReadReplies: readReplies, Applied: applied })
+export const sessionToZnode = makeCodec<SessionToZnode>({ Reads: reads, ReadsAfter: readsAfter })
+export const znodeToSession = makeCodec<ZnodeToSession>({
+  ReadReplies: readReplies,
+  RepliesAfter: repliesAfter,
+  Applied: applied
+})

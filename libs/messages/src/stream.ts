@@ -14,6 +14,19 @@ export type SessionToZnode =
       /** Parallel to `requests`: whose they are (getEphemerals answers about a session). */
       readonly sessions: ReadonlyArray<SessionId>
     }
+  /**
+   * Reads that come after a write of their own session which is still on its way, and maybe before another: each is done
+   * right after the transaction (session, seq), with the state that this one leaves. Reads of a connection that is not its
+   * session's live one any more are nobody's, and not answered.
+   */
+  | {
+      readonly _tag: "ReadsAfter"
+      readonly requests: ReadonlyArray<ClientRequest>
+      readonly identities: ReadonlyArray<Identity>
+      readonly sessions: ReadonlyArray<SessionId>
+      readonly connections: ReadonlyArray<Zxid>
+      readonly seqs: ReadonlyArray<number>
+    }
   | { readonly _tag: "Query"; readonly id: number }
 
 export type WatchMode = "data" | "child" | "persistent" | "persistentRecursive"
@@ -67,6 +80,16 @@ export type ZnodeToSession =
   /** Answers to the oldest reads not yet answered, in their order: frame i is buffer[ends[i-1], ends[i]). */
   | {
       readonly _tag: "ReadReplies"
+      readonly zxid: Zxid
+      readonly buffer: Uint8Array
+      readonly ends: ReadonlyArray<number>
+      readonly watches: ReadonlyArray<WatchRegistration> | undefined
+    }
+  /** Answers to the oldest reads of one connection that were to come after a write of its, in their order. */
+  | {
+      readonly _tag: "RepliesAfter"
+      readonly session: SessionId
+      readonly connection: Zxid
       readonly zxid: Zxid
       readonly buffer: Uint8Array
       readonly ends: ReadonlyArray<number>

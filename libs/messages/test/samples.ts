@@ -18,6 +18,7 @@ import {
   type SessionToPrepare,
   type SessionToZnode,
   type Stats,
+  type WatchMode,
   WriteRequest,
   type ZnodeToBroadcast,
   type ZnodeToSession
@@ -161,28 +162,37 @@ export const samples = {
         identities: requests.map(() => draw.one(...who)),
         sessions: requests.map(() => draw.zxid())
       },
+      {
+        _tag: "ReadsAfter",
+        requests,
+        identities: requests.map(() => draw.one(...who)),
+        sessions: requests.map(() => draw.zxid()),
+        connections: requests.map(() => draw.zxid()),
+        seqs: requests.map(() => draw.u32())
+      },
       { _tag: "Query", id: draw.u32() }
     ]
   },
   znodeToSession: (draw: Draw): ReadonlyArray<ZnodeToSession> => {
     const frames = draw.list(10, () => draw.bytes())
     let end = 0
+    const answers = {
+      zxid: draw.zxid(),
+      buffer: new Uint8Array(Buffer.concat(frames)),
+      ends: frames.map((frame) => (end += frame.length)),
+      watches: draw.maybe(() =>
+        draw.list(5, () => ({
+          index: draw.u32(),
+          mode: draw.one<WatchMode>("data", "child", "persistent", "persistentRecursive"),
+          path: draw.text()
+        }))
+      )
+    }
     return [
       { _tag: "Hello", zxid: draw.zxid(), role: role(draw), sessions: draw.list(5, () => record(draw)) },
       role(draw),
-      {
-        _tag: "ReadReplies",
-        zxid: draw.zxid(),
-        buffer: new Uint8Array(Buffer.concat(frames)),
-        ends: frames.map((frame) => (end += frame.length)),
-        watches: draw.maybe(() =>
-          draw.list(5, () => ({
-            index: draw.u32(),
-            mode: draw.one("data", "child", "persistent", "persistentRecursive"),
-            path: draw.text()
-          }))
-        )
-      },
+      { _tag: "ReadReplies", ...answers },
+      { _tag: "RepliesAfter", session: draw.zxid(), connection: draw.zxid(), ...answers },
       {
         _tag: "Applied",
         zxid: draw.zxid(),

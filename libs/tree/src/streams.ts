@@ -1,10 +1,13 @@
 /** The peer's one ordered stream to its session service: answers to reads, applied transactions, roles. */
 import type { AppliedTxn, RoleChange, SessionToZnode, Stats, ZnodeToSession } from "@zkmesh/messages"
+import type { SessionId } from "@zkmesh/numbers"
 import type { LinkId } from "./input.ts"
+import { Parked, type ParkedReads } from "./parked.ts"
 import { ReadBatch } from "./reads.ts"
 import type { Tree } from "./tree.ts"
 
 type Reads = Extract<SessionToZnode, { readonly _tag: "Reads" }>
+type ReadsAfter = Extract<SessionToZnode, { readonly _tag: "ReadsAfter" }>
 
 /** Neighbouring answers leave in one message up to this size, neighbouring transactions up to that number. */
 const MAX_READ_BYTES = 1024 * 1024
@@ -18,6 +21,7 @@ export class Streams {
   private reader: LinkId | undefined
   /** Applied, but not yet put in line. Never both these and answers: their order is the stream's. */
   private txns: Array<AppliedTxn> = []
+  private readonly parked = new Parked()
 
   constructor(tree: Tree) {
     this.tree = tree
@@ -34,6 +38,7 @@ export class Streams {
     this.reads = new ReadBatch(tree)
     this.reader = undefined
     this.txns = []
+    this.parked.clear()
   }
 
   /** A session service begins with the whole table of sessions. */
@@ -46,6 +51,7 @@ export class Streams {
   broken(link: LinkId): void {
     if (this.reader === link) this.putInLine()
     this.outboxes.delete(link)
+    this.parked.broken(link)
   }
 
   /** All links, which are to be broken. */
@@ -54,6 +60,7 @@ export class Streams {
     this.outboxes.clear()
     this.reader = undefined
     this.txns = []
+    this.parked.clear()
     return links
   }
 
@@ -65,6 +72,30 @@ export class Streams {
       this.reads.read(requests[i]!, identities[i]!, sessions[i]!)
       if (this.reads.bytes >= MAX_READ_BYTES) this.putInLine()
     }
+  }
+
+  /** False if a read has come too late: what comes after its write has been applied already, and cannot be undone. */
+  readAfter(link: LinkId, message: ReadsAfter): boolean {
+    const { requests, identities, sessions, connections, seqs } = message
+    for (let i = 0; i < requests.length; i++) {
+      const session = sessions[i]!
+      const connection = connections[i]!
+      const record = this.tree.sessions.get(session)
+      if (record?.connection !== connection) continue
+      const seq = seqs[i]!
+      if (record.seq > seq) return false
+      const read = { request: requests[i]!, identity: identities[i]!, seq }
+      if (record.seq === seq) this.release({ link, connection, reads: [read] }, session)
+      else this.parked.add(link, session, connection, read)
+    }
+    return true
+  }
+
+  /** Answers reads of one connection, as of now. */
+  private release({ link, connection, reads }: ParkedReads, session: SessionId): void {
+    this.putInLine()
+    for (const { request, identity } of reads) this.reads.read(request, identity, session)
+    this.outboxes.get(link)?.push({ _tag: "RepliesAfter", session, connection, ...this.reads.take() })
   }
 
   answer(link: LinkId, id: number, stats: Stats): void {
@@ -79,7 +110,16 @@ export class Streams {
 
   applied(txn: AppliedTxn): void {
     this.txns.push(txn)
+    if (!this.parked.isEmpty) this.unpark(txn)
     if (this.txns.length >= MAX_TXNS) this.putInLine()
+  }
+
+  /** Reads that were waiting for this transaction of their session are done before anything else changes. */
+  private unpark(txn: AppliedTxn): void {
+    if (txn.sessionChange !== undefined) this.parked.forget(txn.session)
+    if (txn.seq === 0) return
+    const due = this.parked.take(txn.session, txn.seq)
+    if (due !== undefined) this.release(due, txn.session)
   }
 
   role(role: RoleChange): void {

@@ -112,8 +112,19 @@ export class ZnodeCore {
   }
 
   private fromSession(link: LinkId, message: SessionToZnode): void {
-    if (message._tag === "Reads") this.streams.read(link, message)
-    else this.streams.answer(link, message.id, this.stats())
+    switch (message._tag) {
+      case "Reads":
+        this.streams.read(link, message)
+        return
+      case "ReadsAfter":
+        if (this.streams.readAfter(link, message)) return
+        this.streams.broken(link)
+        this.breaks.push({ link, detail: "a read came after what it was to come before" })
+        return
+      case "Query":
+        this.streams.answer(link, message.id, this.stats())
+        return
+    }
   }
 
   private fromBroadcast(message: BroadcastToZnode, clocks: Clocks): void {
