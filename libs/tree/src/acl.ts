@@ -9,6 +9,13 @@ export type AclList = ReadonlyArray<Acl>
 export const OPEN_ACL: AclList = [{ perms: Perms.ALL, id: { scheme: "world", id: "anyone" } }]
 export const READ_ONLY_ACL: AclList = [{ perms: Perms.READ, id: { scheme: "world", id: "anyone" } }]
 
+/** True if the list says what the open one does. */
+const saysOpen = (list: AclList): boolean => {
+  const [only] = list
+  if (list.length !== 1 || only === undefined) return false
+  return only.perms === Perms.ALL && only.id.scheme === "world" && only.id.id === "anyone"
+}
+
 /** A list as a jute vector. */
 export const encodeAcl = (acl: AclList): Uint8Array => {
   const writer = new JuteWriter(64)
@@ -134,6 +141,13 @@ export class AclTable {
     this.entries[id] = { key, list: decode(), uses: 1 }
     this.ids.set(key, id)
     return id
+  }
+
+  /** As `retain`, for a list that has been decoded. */
+  intern(list: AclList): number {
+    if (saysOpen(list)) return 0
+    const bytes = encodeAcl(list)
+    return this.retain(bytes, 0, bytes.length, () => list)
   }
 
   release(id: number): void {

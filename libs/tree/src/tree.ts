@@ -6,7 +6,7 @@
  */
 import type { SessionId, Zxid } from "@zkmesh/numbers"
 import type { StoredNode } from "@zkmesh/store"
-import { type AclList, AclTable, encodeAcl, READ_ONLY_ACL } from "./acl.ts"
+import { type AclList, AclTable, READ_ONLY_ACL } from "./acl.ts"
 import { Changes } from "./changes.ts"
 import { Digest } from "./digest.ts"
 import { hashData, hashPath } from "./hash.ts"
@@ -62,7 +62,7 @@ export class Tree {
     this.setContent(ROOT, this.content("/", NO_DATA))
     const [zookeeper, quota, config] = BUILT_IN
     this.addBuiltIn(quota, this.addBuiltIn(zookeeper, ROOT, 0), 0)
-    this.config = this.addBuiltIn(config, this.nodes.findPath(zookeeper), this.internAcl(READ_ONLY_ACL))
+    this.config = this.addBuiltIn(config, this.nodes.findPath(zookeeper), this.acls.intern(READ_ONLY_ACL))
     // Its version would be the configuration's, which is not counted.
     this.nodes.rows.set(this.config, Field.version, -1)
     this.setConfig("")
@@ -80,12 +80,6 @@ export class Tree {
     const value = data ?? NO_DATA
     const dataEnd = data === null ? -1 : value.length
     return { path: bytes, pathStart: 0, pathEnd: this.nodes.encodedLength, data: value, dataStart: 0, dataEnd }
-  }
-
-  /** The number of a list that some znode is going to have. */
-  internAcl(list: AclList): number {
-    const bytes = encodeAcl(list)
-    return this.acls.retain(bytes, 0, bytes.length, () => list)
   }
 
   aclOf(slot: Slot): AclList {
@@ -240,7 +234,7 @@ export class Tree {
   load(parent: Slot, node: StoredNode): Slot {
     const content = this.content(node.path, node.data)
     const kind = KIND_NAMES.indexOf(node.kind) as Kind
-    const acl = this.internAcl(node.acl)
+    const acl = this.acls.intern(node.acl)
     let slot = this.nodes.find(content.path, 0, content.pathEnd)
     if (slot === 0) {
       const { ephemeralOwner: owner, ttlMs, czxid: zxid, ctime: time } = node
