@@ -3,6 +3,7 @@ import { resolve } from "node:path"
 import { loopbackLayer } from "@zkmesh/bus"
 import { type Config, ConfigError } from "@zkmesh/config"
 import type { Sid } from "@zkmesh/numbers"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { announce } from "./announce.ts"
 import { claimDataDir, inspectDataDir } from "./dataDir.ts"
@@ -27,6 +28,7 @@ export const runEnsemble = (config: Config, peers: number | undefined) =>
     yield* checkPorts(endpoints, ": choose others with --port")
     if (durable) yield* claimDataDir(dataDir, found, members)
     const sids = seats.map((seat) => seat.sid)
+    yield* Console.log(`zkmesh starts ${sids.length} peers${durable ? `, data in ${dataDir}` : ", in memory"}`)
     const stores = yield* openStores(config, sids, dataDir)
     const policy = restartPolicy(config)
     const others = (sid: Sid) => sids.filter((other) => other !== sid)

@@ -72,6 +72,9 @@ const embedded = (dataDir: string): Effect.Effect<Stores, StoreError, Scope.Scop
     layerOf: (sid: Sid) => postgresLayer({ url: postgres.url(databaseOf(sid)) }),
     where: [
       ["data", relative("", postgres.location) || "."],
-      ["look at it", `psql '${postgres.url(databaseOf(1))}' -c 'select * from log order by zxid desc limit 5'`]
+      [
+        "look at it",
+        `psql '${postgres.url(databaseOf(1))}' -c 'select time, type, path, session_hex from log order by zxid desc limit 9'`
+      ]
     ] as const
   }))
