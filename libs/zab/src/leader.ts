@@ -44,8 +44,8 @@ export class Leader {
   private readonly historyEpoch: number
   private readonly infos = new Map<Sid, number>()
   private readonly epochAcks = new Set<Sid>()
-  /** Voters with a better history than this leader's. */
-  private readonly ahead = new Set<Sid>()
+  /** Voters that cannot count in this epoch: their history is better, or they have promised it to somebody else. */
+  private readonly lost = new Set<Sid>()
   private readonly liveness: Liveness
   private epochIsDurable = false
   private waiting: WriteOp | undefined
@@ -165,7 +165,6 @@ export class Leader {
   }
 
   private ackEpoch(learner: LearnerHandle, currentEpoch: number, lastZxid: Zxid, counts: boolean): void {
-    const { state } = this
     // It has cut its log or taken a snapshot, and says where it stands now.
     if (learner.sync !== undefined) {
       learner.sync.start(lastZxid)
@@ -185,15 +184,20 @@ export class Leader {
     // Zab.tla: the leader's history has to be the best of a quorum's.
     const isAhead = currentEpoch > this.historyEpoch || (currentEpoch === this.historyEpoch && lastZxid > this.history)
     if (isAhead) {
-      this.ahead.add(learner.sid)
       this.dismiss(learner, `it is ahead: epoch ${currentEpoch}, ${hex(lastZxid)}`)
-      // Without them there is no quorum: somebody else has to lead.
-      if (state.majority.voters.size - this.ahead.size < state.majority.size) state.doubts("too many voters are ahead")
-      return
-    }
-    if (counts) this.epochAcks.add(learner.sid)
-    this.liveness.progressed()
+      this.lose(learner.sid)
+    } else if (counts && !this.epochAcks.has(learner.sid)) {
+      this.epochAcks.add(learner.sid)
+      this.liveness.progressed()
+    } else if (!this.epochAcks.has(learner.sid)) this.lose(learner.sid)
     this.tryCurrentEpoch()
+  }
+
+  /** Without enough voters left for a quorum somebody else has to lead, or this peer in another epoch. */
+  private lose(sid: Sid): void {
+    const { majority } = this.state
+    this.lost.add(sid)
+    if (majority.voters.size - this.lost.size < majority.size) this.state.doubts(`epoch ${this.epoch} finds no quorum`)
   }
 
   private tryCurrentEpoch(): void {

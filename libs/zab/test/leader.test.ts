@@ -104,7 +104,7 @@ describe("discovery", () => {
       [
         "note: learner 2 is sent away: it is ahead: epoch 3, 0x0",
         "break learner #2: it is ahead: epoch 3, 0x0",
-        "note: looking: too many voters are ahead",
+        "note: looking: epoch 3 finds no quorum",
         "znode: looking 0 in 2",
         "election: Look 2 2.5",
       ]

@@ -254,6 +254,7 @@ export class SimNode {
 
   private perform(op: WriteOp): number | undefined {
     const { disk } = this
+    this.world.count(op._tag)
     switch (op._tag) {
       case "Append":
         disk.append(op.batch)
@@ -299,6 +300,7 @@ export class SimNode {
 
   private answer(op: ReadOp): Input | undefined {
     const { disk, snapshots } = this
+    this.world.count(op._tag)
     switch (op._tag) {
       case "Find":
         return { _tag: "Found", op, zxid: disk.lastAtOrBefore(op.zxid) }

@@ -20,6 +20,8 @@ export interface Scenario {
   readonly everyMs: number
   /** "oracle": elects anybody, and tells different peers different things. */
   readonly election: "real" | "oracle"
+  /** How long the oracle thinks at most. */
+  readonly oracleMs: number
   readonly loss: number
   readonly counterLimit: number
   readonly logRetain: number
@@ -39,6 +41,8 @@ export class World {
   isProposing = true
   private isTroubled = true
   readonly transcript: Array<string> = []
+  /** How often each operation of the disks was done. */
+  readonly done = new Map<string, number>()
 
   constructor(scenario: Scenario) {
     this.scenario = scenario
@@ -70,7 +74,7 @@ export class World {
     return oracle(
       host,
       () => (this.isTroubled ? this.random.pick(this.voters) : this.fairChoice()),
-      () => this.random.between(5, 60)
+      () => this.random.between(1, this.scenario.oracleMs)
     )
   }
 
@@ -101,6 +105,10 @@ export class World {
       if (sid === from) node.heardFanOut(message)
       else this.network.publish(from, sid, "proposals", () => node.heardFanOut(message))
     }
+  }
+
+  count(operation: string): void {
+    this.done.set(operation, (this.done.get(operation) ?? 0) + 1)
   }
 
   note(sid: Sid, text: string): void {
