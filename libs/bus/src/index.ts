@@ -1,6 +1,8 @@
 export * from "./bus.ts"
 export { ByteReader, ByteWriter } from "./bytes.ts"
 export * from "./dialled.ts"
+export { faultyBusLayer } from "./faulty.ts"
 export { loopbackLayer } from "./loopback.ts"
 export { type NatsOptions, natsLayer } from "./nats/natsLayer.ts"
+export { Network, type NetworkControls } from "./network.ts"
 export * from "./owned.ts"
