@@ -22,6 +22,7 @@ async function underLoad(
     await workload.progress(30)
     await fault(workload)
     await workload.progress(30)
+    await servers.serving()
     await serving(ports)
     const history = await workload.stop()
     const alive = workload.sessions[0]!

@@ -22,6 +22,13 @@ export async function serving(ports: ReadonlyArray<number>, timeoutMs = 30_000):
   return Promise.all(ports.map((port) => eventually(() => mode(port), `a serving peer at ${port}`, timeoutMs)))
 }
 
+/** Resolves once peer i + 1 itself answers at port i: a frontend turns to the others while its own peer is away. */
+export async function servingThemselves(ports: ReadonlyArray<number>, timeoutMs = 30_000): Promise<void> {
+  const isOwn = async (port: number, sid: number) =>
+    (await monitor(port)).get("zk_peer_id") === `${sid}` ? true : undefined
+  await Promise.all(ports.map((port, i) => eventually(() => isOwn(port, i + 1), `peer ${i + 1} to serve`, timeoutMs)))
+}
+
 /** The *ensemble* placement: `npm start`. */
 export class Ensemble {
   readonly ports: ReadonlyArray<number>
@@ -59,7 +66,7 @@ export class Ensemble {
   async start(): Promise<void> {
     const args = ["start", "--data", join(this.directory, "data"), "--port", `${this.base}`, ...this.extra]
     this.running = zkmesh("npm start", args, join(this.directory, "ensemble.log"))
-    await Promise.race([serving(this.ports), failure(this.running)])
+    await Promise.race([servingThemselves(this.ports), failure(this.running)])
   }
 
   async stop(): Promise<void> {
@@ -185,7 +192,18 @@ export class Servers {
   /** Starts peers (again), and returns once they serve. */
   async startPeers(...indices: ReadonlyArray<number>): Promise<void> {
     for (const index of indices) this.launch(index)
-    await Promise.all(indices.map((index) => Promise.race([serving([this.ports[index]!]), failure(this.peer(index))])))
+    await this.serving(...indices)
+  }
+
+  /** Resolves once the peers themselves serve (all three if none are named). */
+  async serving(...indices: ReadonlyArray<number>): Promise<void> {
+    const wanted = indices.length === 0 ? [0, 1, 2] : indices
+    await Promise.all(wanted.map((index) => Promise.race([this.servesItself(index), failure(this.peer(index))])))
+  }
+
+  private servesItself(index: number): Promise<true> {
+    const probe = async () => ((await this.monitor(index)).get("zk_peer_id") === `${index + 1}` ? true : undefined)
+    return eventually(probe, `peer ${index + 1} to serve`, 30_000)
   }
 
   /** Starts a peer without waiting for it. */
@@ -238,7 +256,7 @@ export class Mesh {
       mesh.frontends.push(new Frontend(ground, `extra-${i + 1}`, port))
     }
     const all = [...mesh.services.values(), ...mesh.frontends.map((one) => one.process)]
-    await Promise.race([serving(mesh.ports, 60_000), ...all.map(failure)])
+    await Promise.race([mesh.serving(), ...all.map(failure)])
     return mesh
   }
 
@@ -249,6 +267,12 @@ export class Mesh {
 
   get connect(): string {
     return connectString(this.ports)
+  }
+
+  /** Resolves once every peer serves, each at its own frontend, and the extra frontends do. */
+  async serving(): Promise<void> {
+    await servingThemselves(this.ground.ports, 60_000)
+    await serving(this.frontends.map((one) => one.port))
   }
 
   /** Starts a service of a peer (again). */

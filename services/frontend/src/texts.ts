@@ -156,6 +156,8 @@ export const monitorText = (frontend: Frontend, peer: Peer, stats: Stats): strin
   const lines = [`zk_version\t${VERSION}`, `zk_server_state\t${serverState(peer, stats)}`]
   const state = text(stats, "peer_state")
   if (state !== undefined) lines.push(`zk_peer_state\t${state}`)
+  // Not ZooKeeper's: there a port belongs to one server, here a frontend turns to another peer while its own is away.
+  lines.push(`zk_peer_id\t${peer.sid}`)
   lines.push(`zk_avg_latency\t${double(frontend.statistics.latency.average)}`)
   const own = ownNumbers(frontend)
   for (const [key, value] of Object.entries(own)) if (value !== undefined) lines.push(`zk_${key}\t${value}`)
