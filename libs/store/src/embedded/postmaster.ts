@@ -40,6 +40,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   autovacuum_max_workers: "2",
   max_parallel_workers_per_gather: "0",
   jit: "off",
+  // After a crash one call instead of an fsync for each of a thousand files.
+  ...(process.platform === "linux" ? { recovery_init_sync_method: "syncfs" } : {}),
   log_checkpoints: "off",
   log_timezone: "UTC"
 }
