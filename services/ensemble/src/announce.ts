@@ -24,12 +24,14 @@ export const leaderOf = (statuses: ReadonlyMap<Sid, PeerStatus>): Leader | undef
   return leader
 }
 
+export const counted = (peers: number): string => (peers === 1 ? "1 peer" : `${peers} peers`)
+
 /** The first screen, once every peer serves. */
 export const greeting = (plan: Plan, stores: Stores, leader: Leader, startedMs: number): string => {
   const connect = plan.seats.map(({ endpoint }) => `${endpoint.host}:${endpoint.port}`).join(",")
   return [
     "",
-    `zkmesh serves: ${plan.seats.length} peers, peer ${leader.sid} leads (epoch ${leader.epoch}), after ${(startedMs / 1000).toFixed(1)} s`,
+    `zkmesh serves: ${counted(plan.seats.length)}, peer ${leader.sid} leads (epoch ${leader.epoch}), after ${(startedMs / 1000).toFixed(1)} s`,
     "",
     `  connect string   ${connect}`,
     "",

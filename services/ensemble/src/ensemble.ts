@@ -5,7 +5,7 @@ import { type Config, ConfigError } from "@zkmesh/config"
 import type { Sid } from "@zkmesh/numbers"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import { announce } from "./announce.ts"
+import { announce, counted } from "./announce.ts"
 import { claimDataDir, inspectDataDir } from "./dataDir.ts"
 import { runClientFrontend, runPeer } from "./peer.ts"
 import { plan } from "./plan.ts"
@@ -28,7 +28,7 @@ export const runEnsemble = (config: Config, peers: number | undefined) =>
     yield* checkPorts(endpoints, ": choose others with --port")
     if (durable) yield* claimDataDir(dataDir, found, members)
     const sids = seats.map((seat) => seat.sid)
-    yield* Console.log(`zkmesh starts ${sids.length} peers${durable ? `, data in ${dataDir}` : ", in memory"}`)
+    yield* Console.log(`zkmesh starts ${counted(sids.length)}${durable ? `, data in ${dataDir}` : ", in memory"}`)
     const stores = yield* openStores(config, sids, dataDir)
     const policy = restartPolicy(config)
     const others = (sid: Sid) => sids.filter((other) => other !== sid)
