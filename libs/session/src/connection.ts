@@ -48,12 +48,6 @@ export interface Opening {
   readonly lastZxidSeen: Zxid
 }
 
-/** A request that has to wait for its session's earlier write, with who its sender was when it came. */
-export interface Waiting {
-  readonly request: ClientRequest
-  readonly identity: Identity
-}
-
 export class Connection {
   readonly conn: number
   /** The ensemble-wide number of this connection, by which its createSession or attachSession is recognised. */
@@ -69,8 +63,11 @@ export class Connection {
   seq = 0
   /** Writes on their way through the log, oldest first. */
   readonly pending = new Fifo<WriteRequest>()
-  /** What came after a read that waits for `pending`. */
-  readonly waiting = new Fifo<Waiting>()
+  /**
+   * Reads that the znode does right after one of `pending`, oldest first; those that are answered here when their turn
+   * comes are there as the requests that they are.
+   */
+  readonly parked = new Fifo<ClientRequest | undefined>()
   /** Its number in the watch table; -1 as long as it watches nothing. */
   watcher = -1
   /** From when its session is there until another peer takes that over: only then may it ask for anything. */

@@ -21,6 +21,7 @@ import { answerLocally } from "./operations.ts"
 import { Order } from "./order.ts"
 import { Queries } from "./queries.ts"
 import { ReadOrder } from "./readOrder.ts"
+import { ReadsAfter } from "./readsAfter.ts"
 import { Stranded } from "./stranded.ts"
 import { Stream } from "./stream.ts"
 import { ToLeader } from "./toLeader.ts"
@@ -35,6 +36,7 @@ export class SessionCore {
   readonly writer = new JuteWriter()
   readonly watchers: Watchers
   readonly reads = new ReadOrder()
+  private readonly readsAfter = new ReadsAfter()
   readonly tracking: Tracking
   readonly order: Order
   private readonly toLeader: ToLeader
@@ -67,7 +69,7 @@ export class SessionCore {
     this.watchers = new Watchers(options.mayRead, this.writer)
     this.tracking = new Tracking(options.tickTimeMs)
     this.toLeader = new ToLeader(options.sid)
-    this.order = new Order(this.reads, this.toLeader, this.tracking, (connection, op) =>
+    this.order = new Order(this.reads, this.readsAfter, this.toLeader, this.tracking, (connection, op) =>
       this.close(connection, this.stranded.has(connection) ? "moved" : `request ${op} out of place`)
     )
     this.stream = new Stream(this)
@@ -121,8 +123,11 @@ export class SessionCore {
 
   /** Everything that steps have caused since the last call; undefined if nothing. */
   takeOutput(): SessionOutput | undefined {
+    const readsAfter = this.readsAfter.take()
     const reads = this.reads.take()
     const toZnode = this.toZnode
+    // First those that follow a write: of one connection they are the older ones, if their write has just passed by.
+    if (readsAfter !== undefined) toZnode.push(readsAfter)
     if (reads !== undefined) toZnode.push(reads)
     const toPrepare = this.toLeader.take()
     const toFrontends: Array<SessionOutput["toFrontends"][number]> = []
@@ -192,13 +197,12 @@ export class SessionCore {
     this.toLeader.open(connection)
   }
 
-  /** The client has gone. What it had asked for before is done all the same, as far as that is writes. */
+  /** The client has gone. What it had written before is written all the same. */
   private disconnected(connection: Connection): void {
     connection.frontend?.connections.delete(connection.conn)
     connection.frontend = undefined
     this.watchers.leave(connection)
     this.opening.delete(connection.token)
-    this.order.finish(connection)
     if (connection.pending.length === 0) this.forget(connection)
   }
 
@@ -252,6 +256,9 @@ export class SessionCore {
       case "ReadReplies":
         this.stream.readReplies(message)
         return
+      case "RepliesAfter":
+        this.stream.repliesAfter(message)
+        return
       case "Applied":
         this.stream.applied(message, now)
         return
@@ -296,6 +303,7 @@ export class SessionCore {
     this.toLeader.lost()
     this.closeAll("the peer's znode was lost")
     this.reads.clear()
+    this.readsAfter.clear()
     this.toZnode = []
     this.tracking.reset([])
     this.queries.abandon()

@@ -1,9 +1,10 @@
-import type { ClientRequest, Identity } from "@zkmesh/messages"
+import type { ClientRequest } from "@zkmesh/messages"
 import { ClientRequest as Request } from "@zkmesh/messages"
 import { OpCode, Xid } from "@zkmesh/protocol"
 import type { Connection, Frontend } from "./connection.ts"
 import { kindOf, LOCAL, READ, REFUSED, WRITE } from "./operations.ts"
 import type { ReadOrder } from "./readOrder.ts"
+import type { ReadsAfter } from "./readsAfter.ts"
 import type { ToLeader } from "./toLeader.ts"
 import type { Tracking } from "./tracking.ts"
 
@@ -12,25 +13,28 @@ const NOTHING = new Uint8Array(0)
 /**
  * The order of requests within a session.
  *
- * A read with no write before it goes to the peer's znode at once; a write goes to the leader, numbered. Writes that
- * follow each other are all under way together. What comes after a read that waits for a write waits with it, writes
- * too: the read has to be done between the two, or the client would see its own future, and the zxids of its replies
- * would go back. When the write passes by in the stream, its reply leaves and the waiting requests go on: reads leave
- * first, so that the znode has them before the leader has the write that came after them.
+ * A read with no write before it goes to the peer's znode at once; a write goes to the leader, numbered. Nothing waits
+ * here for anything: a read that follows a write which is still on its way goes to the znode as well, which does it
+ * right after that write and before the next. So a client can neither miss what it has written nor see its own future,
+ * and the zxids of its replies never go back. For that the znode must have the read before the leader has the next
+ * write: what is due to the znode leaves first.
  */
 export class Order {
   private readonly reads: ReadOrder
+  private readonly readsAfter: ReadsAfter
   private readonly toLeader: ToLeader
   private readonly tracking: Tracking
   private readonly misplaced: (connection: Connection, op: number) => void
 
   constructor(
     reads: ReadOrder,
+    readsAfter: ReadsAfter,
     toLeader: ToLeader,
     tracking: Tracking,
     misplaced: (connection: Connection, op: number) => void
   ) {
     this.reads = reads
+    this.readsAfter = readsAfter
     this.toLeader = toLeader
     this.tracking = tracking
     this.misplaced = misplaced
@@ -56,43 +60,24 @@ export class Order {
     }
   }
 
-  /** A write of this connection has been answered: what waited for it goes on. */
-  goOn(connection: Connection): void {
-    const { waiting, pending } = connection
-    for (let next = waiting.peek(); next !== undefined; next = waiting.peek()) {
-      const kind = kindOf(next.request.op)
-      if (kind !== WRITE && pending.length > 0) return
-      waiting.shift()
-      if (kind === WRITE) this.toLeader.write(connection, next.request, next.identity)
-      else this.read(connection, next.request, next.identity, kind)
-    }
-  }
-
-  /** The client has gone: nobody waits for its reads, but what it had written before is written all the same. */
-  finish(connection: Connection): void {
-    const { waiting } = connection
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      if (kindOf(next.request.op) === WRITE) this.toLeader.write(connection, next.request, next.identity)
-    }
-  }
-
   /** False if the request has no place here; its connection is closed then. */
   private accept(connection: Connection, request: ClientRequest, kind: number): boolean {
     if (!connection.live || kind === REFUSED) {
       this.misplaced(connection, request.op)
       return false
     }
-    const { pending, waiting, identity } = connection
-    if (waiting.length > 0 || (kind !== WRITE && pending.length > 0)) waiting.push({ request, identity })
-    else if (kind === WRITE) this.toLeader.write(connection, request, identity)
-    else this.read(connection, request, identity, kind)
+    if (kind === WRITE) this.toLeader.write(connection, request, connection.identity)
+    else if (connection.pending.length > 0) this.park(connection, request, kind)
+    else this.reads.pushLocal(request, standIn(request), connection.identity, connection)
     return true
   }
 
-  private read(connection: Connection, request: ClientRequest, identity: Identity, kind: number): void {
-    if (kind === LOCAL) {
-      const stand = new Request(request.conn, Xid.ping, OpCode.ping, NOTHING, 0, 0)
-      this.reads.pushLocal(request, stand, identity, connection)
-    } else this.reads.push(request, identity, connection)
+  private park(connection: Connection, request: ClientRequest, kind: number): void {
+    const isLocal = kind === LOCAL
+    connection.parked.push(isLocal ? request : undefined)
+    this.readsAfter.push(isLocal ? standIn(request) : request, connection.identity, connection)
   }
 }
+
+/** A ping: keeps a request's place in the znode's stream. */
+const standIn = ({ conn }: ClientRequest): ClientRequest => new Request(conn, Xid.ping, OpCode.ping, NOTHING, 0, 0)

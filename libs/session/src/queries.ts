@@ -52,10 +52,10 @@ export class Queries {
   private stats(): Stats {
     const { attached, reads, role, serving, tracking, watchers } = this.core
     let pending = 0
-    let waiting = 0
+    let parked = 0
     for (const connection of attached.values()) {
       pending += connection.pending.length
-      waiting += connection.waiting.length
+      parked += connection.parked.length
     }
     return {
       serving,
@@ -69,7 +69,7 @@ export class Queries {
       watch_count: watchers.table.count,
       session_reads_outstanding: reads.outstanding,
       session_writes_pending: pending,
-      session_requests_waiting: waiting,
+      session_reads_after_writes: parked,
       stale_sessions_expired: tracking.expiredCount
     }
   }

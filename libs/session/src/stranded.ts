@@ -21,7 +21,7 @@ export class Stranded {
 
   /** What the connection still waits for would never come: with anything under way it is closed at once. */
   add(connection: Connection, until: number): void {
-    if (connection.pending.length > 0 || connection.frontend === undefined) {
+    if (connection.pending.length + connection.parked.length > 0 || connection.frontend === undefined) {
       this.close(connection, "moved")
       return
     }

@@ -2,10 +2,12 @@ import type { AppliedTxn, SessionRecord, WatchRegistration, ZnodeToSession } fro
 import type { SessionId, Zxid } from "@zkmesh/numbers"
 import { hex } from "@zkmesh/numbers"
 import { OpCode } from "@zkmesh/protocol"
+import { AnswerRun } from "./answerRun.ts"
 import type { Connection } from "./connection.ts"
 import type { SessionCore } from "./core.ts"
 
 type ReadReplies = Extract<ZnodeToSession, { _tag: "ReadReplies" }>
+type RepliesAfter = Extract<ZnodeToSession, { _tag: "RepliesAfter" }>
 type Applied = Extract<ZnodeToSession, { _tag: "Applied" }>
 
 /** The peer's one totally ordered stream, as it passes by. */
@@ -22,40 +24,47 @@ export class Stream {
     this.zxid = zxid
   }
 
-  /** Neighbouring answers for one connection leave as one piece of the znode's own buffer. */
   readReplies(message: ReadReplies): void {
     const { reads } = this.core
     const { buffer, ends, watches } = message
     this.zxid = message.zxid
+    const run = new AnswerRun(buffer)
     let registered = 0
     let watchIndex = watches === undefined || watches.length === 0 ? -1 : watches[0]!.index
-    let connection: Connection | undefined
-    let runStart = 0
-    let runEnd = 0
-    let answers = 0
     for (let i = 0; i < ends.length; i++) {
       const reader = reads.next()
       const local = reads.hasLocals ? reads.localNow() : undefined
-      if (reader !== connection || local !== undefined) {
-        if (answers > 0) connection!.frontend?.reply(connection!.conn, buffer.subarray(runStart, runEnd), answers)
-        connection = reader
-        runStart = runEnd
-        answers = 0
-      }
-      if (local !== undefined) {
-        reader.frontend?.reply(reader.conn, this.core.answerLocal(reader, local), 1)
-        runStart = runEnd = ends[i]!
-        continue
-      }
-      runEnd = ends[i]!
-      answers++
+      if (local === undefined) run.add(reader, ends[i]!)
+      else run.replace(reader, ends[i]!, this.core.answerLocal(reader, local))
       if (i === watchIndex) {
         registered = this.register(reader, watches!, registered)
         watchIndex = registered < watches!.length ? watches![registered]!.index : -1
       }
     }
-    if (answers > 0) connection!.frontend?.reply(connection!.conn, buffer.subarray(runStart, runEnd), answers)
+    run.flush()
     if (watchIndex >= 0) throw new Error(`a watch belongs to answer ${watchIndex}, which is not there or out of order`)
+  }
+
+  /** Answers that had to come between two writes of their connection, and do: this is their place in the stream. */
+  repliesAfter(message: RepliesAfter): void {
+    const connection = this.core.attached.get(message.session)
+    this.zxid = message.zxid
+    // It has ended, or the session has moved on, since it asked.
+    if (connection?.connection !== message.connection) return
+    const { parked } = connection
+    const { ends, watches } = message
+    const run = new AnswerRun(message.buffer)
+    let registered = 0
+    for (let i = 0; i < ends.length; i++) {
+      if (parked.length === 0) throw new Error("the znode has answered a read that was never sent")
+      const local = parked.shift()
+      if (local === undefined) run.add(connection, ends[i]!)
+      else run.replace(connection, ends[i]!, this.core.answerLocal(connection, local))
+      if (watches !== undefined && watches[registered]?.index === i) {
+        registered = this.register(connection, watches, registered)
+      }
+    }
+    run.flush()
   }
 
   /** The watches of one read, from `from` on; returns where the next read's begin. */
@@ -129,9 +138,7 @@ export class Stream {
     connection.pending.shift()
     if (txn.reply !== undefined) connection.frontend?.reply(connection.conn, txn.reply, 1)
     if (write.op === OpCode.closeSession) return
-    if (connection.frontend === undefined) {
-      if (connection.pending.length === 0) this.core.forget(connection)
-    } else this.core.order.goOn(connection)
+    if (connection.frontend === undefined && connection.pending.length === 0) this.core.forget(connection)
   }
 
   private closed(id: SessionId): void {

@@ -52,6 +52,14 @@ export class Harness {
   epoch = 1
   counter = 100
   readonly reads: Array<{ request: ClientRequest; identity: Identity; session: number }> = []
+  /** Reads that the znode has to do right after the write with this number. */
+  readonly after: Array<{
+    request: ClientRequest
+    identity: Identity
+    session: number
+    connection: number
+    seq: number
+  }> = []
   readonly writes: Array<WriteRequest> = []
   readonly opens: Array<Extract<SessionToPrepare, { _tag: "Open" }>> = []
   readonly queries: Array<number> = []
@@ -95,7 +103,17 @@ export class Harness {
 
   private took(message: SessionToZnode): void {
     if (message._tag === "Query") this.queries.push(message.id)
-    else {
+    else if (message._tag === "ReadsAfter") {
+      message.requests.forEach((request, i) => {
+        this.after.push({
+          request,
+          identity: message.identities[i]!,
+          session: message.sessions[i]!,
+          connection: message.connections[i]!,
+          seq: message.seqs[i]!
+        })
+      })
+    } else {
       message.requests.forEach((request, i) => {
         this.reads.push({ request, identity: message.identities[i]!, session: message.sessions[i]! })
       })
@@ -218,17 +236,30 @@ export class Harness {
     return this.request(conn, Number(xid), watchOp, this.writer.take())
   }
 
-  /** The znode answers everything that it has been asked, in one batch; `watches` may belong to answers. */
-  answerReads(watches?: ReadonlyArray<WatchRegistration>): void {
+  private frames(requests: ReadonlyArray<ClientRequest>): { zxid: number; buffer: Uint8Array; ends: Array<number> } {
     const ends: Array<number> = []
     this.writer.take()
-    for (const { request } of this.reads) {
-      writeEmptyReply(this.writer, request.xid, this.zxid, ErrorCode.OK)
+    for (const { xid } of requests) {
+      writeEmptyReply(this.writer, xid, this.zxid, ErrorCode.OK)
       ends.push(this.writer.length)
     }
+    return { zxid: this.zxid, buffer: this.writer.take(), ends }
+  }
+
+  /** The znode answers everything that it has been asked, in one batch; `watches` may belong to answers. */
+  answerReads(watches?: ReadonlyArray<WatchRegistration>): void {
+    const answers = this.frames(this.reads.map(({ request }) => request))
     this.reads.length = 0
-    const buffer = this.writer.take()
-    this.step({ _tag: "FromZnode", messages: [{ _tag: "ReadReplies", zxid: this.zxid, buffer, ends, watches }] })
+    this.step({ _tag: "FromZnode", messages: [{ _tag: "ReadReplies", ...answers, watches }] })
+  }
+
+  /** The znode answers what was to come after the write `seq` of a session, as if that had just been applied. */
+  answerAfter(session: number, seq: number, watches?: ReadonlyArray<WatchRegistration>): void {
+    const due = this.after.filter((read) => read.session === session && read.seq === seq)
+    const { connection } = due[0]!
+    const answers = this.frames(due.map(({ request }) => request))
+    for (const read of due) this.after.splice(this.after.indexOf(read), 1)
+    this.step({ _tag: "FromZnode", messages: [{ _tag: "RepliesAfter", session, connection, ...answers, watches }] })
   }
 
   /** A transaction passes by. */
@@ -260,9 +291,10 @@ export class Harness {
   }
 
   /** What was sent towards the znode and the leader since the last call, in xids. */
-  sent(): { reads: Array<number>; writes: Array<string> } {
+  sent(): { reads: Array<number>; after: Array<string>; writes: Array<string> } {
     return {
       reads: this.reads.map(({ request }) => request.xid),
+      after: this.after.map(({ request, seq }) => `${request.xid} after #${seq}`),
       writes: this.writes.map(({ xid, seq }) => `${xid}#${seq}`)
     }
   }

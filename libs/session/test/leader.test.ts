@@ -57,6 +57,17 @@ describe("opening a session", () => {
       return { h, id: record.id, timeoutMs: record.timeoutMs }
     }
 
+    it("closes a connection whose read after a write has no answer yet: it may come too late for one", () => {
+      const h = new Harness().started()
+      h.connect(1)
+      const record = h.opened()
+      h.got(1)
+      h.ask(1, "set 1", "get 2")
+      h.apply()
+      h.sessionChanged({ kind: "attached", record: { ...record, peer: SID + 1, connection: h.zxid, token: 99 } })
+      assert.deepStrictEqual(h.got(1), ["1@102", "Close moved"])
+    })
+
     it("closes a connection that waits for an answer", () => {
       assert.deepStrictEqual(moved("set 1").h.got(1), ["Close moved"])
     })

@@ -18,11 +18,11 @@ const watching = (
 describe("watches", () => {
   it("fires once, in order, before the reply of the change and before newer reads", () => {
     const h = new Harness().started()
-    h.client(1)
+    const session = h.client(1)
     h.ask(1, "get 1", "set 2", "get 3")
     h.answerReads([{ index: 0, mode: "data", path: "/a" }])
     h.apply([{ type: CHANGED, path: "/a" }])
-    h.answerReads()
+    h.answerAfter(session, 1)
     h.changed({ type: CHANGED, path: "/a" })
     assert.deepStrictEqual(h.got(1), ["1@101", "event 3 /a @102", "2@102", "3@102"])
   })
@@ -127,6 +127,20 @@ describe("watches", () => {
     assert.deepStrictEqual(h.got(2), ["1@102"])
     h.changed({ type: CHANGED, path: "/a" })
     assert.deepStrictEqual(h.got(1), [])
+  })
+
+  it("registers, removes and checks between two writes as well", () => {
+    const h = new Harness().started()
+    const session = h.client(1)
+    h.ask(1, "set 1", "check 2 /a 2", "get 3", "check 4 /a 2", "remove 5 /a 2", "get 6", "set 7")
+    h.apply()
+    h.answerAfter(session, 1, [
+      { index: 1, mode: "data", path: "/a" },
+      { index: 4, mode: "child", path: "/b" }
+    ])
+    h.apply()
+    assert.deepStrictEqual(h.got(1), ["1@102", "2!-121", "3@102", "4@102", "5@102", "6@102", "7@103"])
+    assert.strictEqual(h.core.watchers.table.count, 1)
   })
 
   it("drops a connection's watches with it, and nobody else's", () => {
