@@ -18,6 +18,8 @@ export interface Scenario {
   readonly troubleMs: number
   /** Mean time between two misfortunes. */
   readonly everyMs: number
+  /** "links": nothing but links that break, so that leaders of the same epoch compete. */
+  readonly trouble: "all" | "links"
   /** "oracle": elects anybody, and tells different peers different things. */
   readonly election: "real" | "oracle"
   /** How long the oracle thinks at most. */
@@ -176,7 +178,7 @@ export class World {
     const { random, network, clock } = this
     const node = random.pick([...this.nodes.values()])
     const a = random.pick([...this.nodes.keys()])
-    const dice = random.next()
+    const dice = this.scenario.trouble === "links" ? 0.5 : random.next()
     if (dice < 0.2) {
       node.crash()
       clock.after(random.between(5, 800), () => !node.isUp && node.start())
