@@ -216,6 +216,7 @@ export class Applier {
     const owner = isEphemeral ? this.session : 0
     this.slot = tree.create(parent, content, { kind, owner, ttlMs, acl, zxid, time })
     tree.countCreation(parent, creations, zxid)
+    tree.quotas.created(this.path, dataLength(content))
     this.event(EventType.NodeCreated, this.path, this.slot, parent)
   }
 
@@ -243,7 +244,9 @@ export class Applier {
     const { rows } = tree.nodes
     if (rows.get(slot, Field.numChildren) > 0) throw this.misfit("is deleted, but has children")
     this.event(EventType.NodeDeleted, this.path, slot, rows.get(slot, Field.parent))
+    const length = rows.get(slot, Field.dataLength)
     tree.remove(slot, this.bytes, content.pathStart, content.pathEnd, this.path, this.zxid)
+    tree.quotas.deleted(this.path, length)
     return true
   }
 
@@ -252,7 +255,9 @@ export class Applier {
     this.readPath(reader)
     this.readData(reader)
     this.slot = this.existing()
+    const before = tree.nodes.rows.get(this.slot, Field.dataLength)
     tree.setData(this.slot, content, reader.int(), this.zxid, this.time)
+    tree.quotas.resized(this.path, dataLength(content) - before)
     this.event(EventType.NodeDataChanged, this.path, this.slot, 0)
   }
 
@@ -318,6 +323,8 @@ export class Applier {
     return new TreeCorrupt(`${hex(this.zxid)} does not fit the tree: ${this.path} ${what}`)
   }
 }
+
+const dataLength = (content: Content): number => Math.max(0, content.dataEnd - content.dataStart)
 
 const decodeAcl = (bytes: Uint8Array, start: number, end: number): AclList =>
   readAcls(new JuteReader(bytes, start, end)) ?? []

@@ -139,17 +139,17 @@ export class Arena {
 
   /** A copy of a part of the block. */
   copy(address: number, at: number, length: number): Uint8Array {
-    const copy = new Uint8Array(length)
+    const copy = Buffer.allocUnsafe(length)
     if (length === 0) return copy
     const from = this.offset(address) + at
-    copy.set(this.block(address).subarray(from, from + length))
+    this.block(address).copy(copy, 0, from, from + length)
     return copy
   }
 
-  /** The block's first bytes as UTF-8. */
-  text(address: number, length: number): string {
+  /** A part of the block as UTF-8. */
+  text(address: number, length: number, at = 0): string {
     if (length === 0) return ""
-    const from = this.offset(address)
+    const from = this.offset(address) + at
     return this.block(address).toString("utf8", from, from + length)
   }
 

@@ -22,6 +22,8 @@ export interface ZnodeOptions {
   readonly checkpointIntervalMs: number
   /** TTL nodes, `zookeeper.extendedTypesEnabled`. */
   readonly extendedTypes: boolean
+  /** Hard quotas are kept, `zookeeper.enforceQuota`; default no. */
+  readonly enforceQuota?: boolean
   /** How often the leader looks for containers and ttl nodes to delete. */
   readonly containerCheckIntervalMs: number
   /** How many of them it deletes at most each time. */

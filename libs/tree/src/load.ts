@@ -48,6 +48,7 @@ export class TreeLoader {
     for (const session of sessions) this.tree.sessions.load(session)
     this.tree.zxid = zxid
     this.tree.changes.settle()
+    this.tree.quotas.rebuild()
     const found = this.tree.digest()
     if (zxid > 0 && found !== digest) {
       throw new TreeCorrupt(`the checkpoint's digest is ${digest}, but its znodes have ${found}`)

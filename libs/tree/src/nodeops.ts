@@ -17,8 +17,8 @@ import {
 } from "@zkmesh/protocol"
 import { type AclList, fixAcl, isAllowed, OPEN_ACL, OPEN_ACL_BYTES } from "./acl.ts"
 import type { NodeState, Overlay } from "./overlay.ts"
-import { Kind } from "./rows.ts"
-import { CONFIG_PATH, isBuiltIn } from "./tree.ts"
+import { Field, Kind } from "./rows.ts"
+import { CONFIG_PATH, isBuiltIn, type Tree } from "./tree.ts"
 import type { BatchWriter } from "./txns.ts"
 
 const ANY_VERSION = -1
@@ -40,17 +40,26 @@ export const sequenceSuffix = (creations: number): string =>
 export class NodeOps {
   private readonly overlay: Overlay
   private readonly out: BatchWriter
+  private readonly tree: Tree
   private readonly extendedTypes: boolean
+  private readonly enforceQuota: boolean
   private zxid: Zxid = 0
   private session: SessionId = 0
   private identity: Identity = []
   /** The type of the transaction that the last operation has become. */
   type = 0
 
-  constructor(overlay: Overlay, out: BatchWriter, extendedTypes: boolean) {
+  constructor(
+    tree: Tree,
+    overlay: Overlay,
+    out: BatchWriter,
+    options: { readonly extendedTypes: boolean; readonly enforceQuota?: boolean }
+  ) {
+    this.tree = tree
     this.overlay = overlay
     this.out = out
-    this.extendedTypes = extendedTypes
+    this.extendedTypes = options.extendedTypes
+    this.enforceQuota = options.enforceQuota ?? false
   }
 
   /** What follows is the transaction `zxid`, asked for by this session. */
@@ -87,6 +96,7 @@ export class NodeOps {
     const state = this.overlay.get(finalPath)
     if (state.exists) return ErrorCode.NODEEXISTS
     if (parent.kind === Kind.ephemeral) return ErrorCode.NOCHILDRENFOREPHEMERALS
+    if (this.isBeyondQuota(finalPath, 1, data?.length ?? 0)) return ErrorCode.QUOTAEXCEEDED
     this.type = op
     this.added(parent, state, list, kindOf(op, flags))
     this.out.ustring(finalPath)
@@ -96,6 +106,15 @@ export class NodeOps {
     this.out.int(parent.creations)
     if (op === OpCode.createTTL) this.out.long(ttlMs)
     return ErrorCode.OK
+  }
+
+  private isBeyondQuota(path: string, count: number, bytes: number): boolean {
+    return this.enforceQuota && this.tree.quotas.exceeds(path, count, bytes)
+  }
+
+  private appliedLength(path: string): number {
+    const slot = this.tree.nodes.findPath(path)
+    return slot === 0 ? 0 : this.tree.nodes.rows.get(slot, Field.dataLength)
   }
 
   private added(parent: NodeState, state: NodeState, acl: AclList, kind: Kind): void {
@@ -158,6 +177,9 @@ export class NodeOps {
     const state = this.overlay.get(path)
     if (!state.exists) return ErrorCode.NONODE
     if (!this.may(state, Perms.WRITE)) return ErrorCode.NOAUTH
+    if (this.enforceQuota && this.isBeyondQuota(path, 0, (data?.length ?? 0) - this.appliedLength(path))) {
+      return ErrorCode.QUOTAEXCEEDED
+    }
     // What is there is each peer's own doing, not the log's.
     if (path === CONFIG_PATH) return ErrorCode.BADARGUMENTS
     if (version !== ANY_VERSION && version !== state.version) return ErrorCode.BADVERSION

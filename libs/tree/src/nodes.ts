@@ -183,22 +183,34 @@ export class Nodes {
     return path
   }
 
+  /** A znode's value as UTF-8. */
+  text(slot: Slot): string {
+    const length = this.rows.get(slot, Field.dataLength)
+    return this.arena.text(this.rows.get(slot, Field.block), length, this.dataOffset(slot))
+  }
+
   /** How many znodes there are below `slot`. */
   countDescendants(slot: Slot): number {
     if (slot === ROOT) return this.count - 1
+    let total = -1
+    this.visit(slot, () => total++)
+    return total
+  }
+
+  /** Calls `each` for a znode and all below it, which must stay as they are meanwhile. */
+  visit(slot: Slot, each: (slot: Slot) => void): void {
     const { rows } = this
-    let total = 0
-    let node = rows.get(slot, Field.firstChild)
-    while (node !== 0) {
-      total++
+    let node = slot
+    for (;;) {
+      each(node)
       let following = rows.get(node, Field.firstChild)
-      while (following === 0 && node !== slot) {
+      while (following === 0) {
+        if (node === slot) return
         following = rows.get(node, Field.next)
         if (following === 0) node = rows.get(node, Field.parent)
       }
-      node = node === slot ? 0 : following
+      node = following
     }
-    return total
   }
 
   /** Memory taken for all of it, in bytes. */

@@ -37,6 +37,8 @@ export type OpenRequest = Extract<SessionToPrepare, { readonly _tag: "Open" }>
 export interface PreparerOptions {
   /** TTL nodes, `zookeeper.extendedTypesEnabled`. */
   readonly extendedTypes: boolean
+  /** Whether hard limits are kept, `zookeeper.enforceQuota`; default no. They are compared with what is applied. */
+  readonly enforceQuota?: boolean
 }
 
 /** A session as prepare sees it: ahead of the tree by what is in flight. */
@@ -64,7 +66,7 @@ export class Preparer {
   constructor(tree: Tree, options: PreparerOptions) {
     this.tree = tree
     this.overlay = new Overlay(tree)
-    this.ops = new NodeOps(this.overlay, this.out, options.extendedTypes)
+    this.ops = new NodeOps(tree, this.overlay, this.out, options)
   }
 
   /** Leads from here on: the tree has everything that the epoch began with. */

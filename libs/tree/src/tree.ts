@@ -11,6 +11,7 @@ import { Changes } from "./changes.ts"
 import { Digest } from "./digest.ts"
 import { hashData, hashPath } from "./hash.ts"
 import { type Content, Nodes, ROOT } from "./nodes.ts"
+import { Quotas } from "./quotas.ts"
 import { Field, Flag, Kind, type Slot } from "./rows.ts"
 import { Sessions } from "./sessions.ts"
 
@@ -46,6 +47,7 @@ export class Tree {
   readonly ephemerals = new Map<SessionId, Set<Slot>>()
   /** Containers (0) and ttl nodes (their ms): what the leader sweeps. */
   readonly sweepable = new Map<Slot, number>()
+  readonly quotas: Quotas
   readonly changes: Changes
   private readonly digests: Digest
   private readonly config: Slot = 0
@@ -58,6 +60,10 @@ export class Tree {
     this.nodes = new Nodes(hashSeed)
     this.digests = new Digest(this.nodes.rows)
     this.changes = new Changes(this.nodes.rows, (slot) => this.stored(slot))
+    this.quotas = new Quotas(this.nodes, (slot, path, text) => {
+      this.touch(slot)
+      this.setContent(slot, this.content(path, Buffer.from(text)))
+    })
     this.touch(ROOT)
     this.setContent(ROOT, this.content("/", NO_DATA))
     const [zookeeper, quota, config] = BUILT_IN

@@ -58,9 +58,12 @@ export class World {
   now = 1_700_000_000_000
   private nextToken = 1
 
-  constructor(options: { extendedTypes?: boolean; tree?: Tree } = {}) {
+  constructor(options: { extendedTypes?: boolean; enforceQuota?: boolean; tree?: Tree } = {}) {
     this.tree = options.tree ?? new Tree()
-    this.preparer = new Preparer(this.tree, { extendedTypes: options.extendedTypes ?? false })
+    this.preparer = new Preparer(this.tree, {
+      extendedTypes: options.extendedTypes ?? false,
+      enforceQuota: options.enforceQuota ?? false
+    })
     this.applier = new Applier(this.tree, PEER)
     this.preparer.lead(EPOCH)
   }

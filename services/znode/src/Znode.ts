@@ -29,6 +29,8 @@ export interface ZnodeServiceOptions {
   readonly syncLimit: number
   /** TTL nodes (`zookeeper.extendedTypesEnabled`); must be the same on all peers. Default: no. */
   readonly extendedTypes?: boolean
+  /** Hard quotas are kept (`zookeeper.enforceQuota`). Default: no. */
+  readonly enforceQuota?: boolean
   /** What `/zookeeper/config` shows. Default: nothing. */
   readonly configText?: string
   /** How often the leader deletes empty containers and ttl nodes past their time. Default: a minute. */
@@ -121,6 +123,7 @@ class Shell {
         snapCount,
         checkpointIntervalMs,
         extendedTypes: options.extendedTypes ?? false,
+        enforceQuota: options.enforceQuota ?? false,
         containerCheckIntervalMs: options.containerCheckIntervalMs ?? 60_000,
         containerMaxPerCheck: options.containerMaxPerCheck ?? 10_000,
         proposalWindowBytes: options.proposalWindowBytes ?? 16 * 1024 * 1024
