@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { loopbackLayer } from "@zkmesh/bus"
 import type { Sid } from "@zkmesh/numbers"
-import { MemoryDatabase } from "@zkmesh/store"
+import { MemoryDatabase, StoreError } from "@zkmesh/store"
 import { Effect } from "effect"
 import { Changes, type PeerOptions, startPeer, type TestPeer } from "./harness.ts"
 
@@ -104,6 +104,50 @@ describe("three peers", () => {
       yield* ensemble.changes.until("another epoch", () =>
         [1, 2].some((sid) => ensemble.peers.get(sid)!.znode.role.epoch === 2)
       )
+    }).pipe(Effect.scoped, Effect.provide(loopbackLayer))
+  )
+})
+
+describe("a peer in trouble", () => {
+  it.live("catches up far behind the window while the others go on", () =>
+    Effect.gen(function* () {
+      const ensemble = yield* makeEnsemble([1, 2, 3], { voters: [1, 2, 3], windowBytes: 65_536 })
+      const leader = yield* ensemble.leader
+      yield* ensemble.kill(1)
+      for (let from = 1; from <= 30_000; from += 1000) {
+        leader.znode.propose(...numbers(from, from + 999))
+        yield* ensemble.all("so many", (peer) => peer.znode.texts.length === from + 999)
+      }
+      const back = yield* ensemble.start(1)
+      // A live stream all the while: each proposal leaves when the one before it has been applied.
+      let last = 30_000
+      yield* ensemble.changes.until("caught up in the middle of it", () => {
+        if (leader.znode.texts.length === last && last < 30_300) leader.znode.propose(`${++last}`)
+        return last === 30_300 && back.znode.texts.length === last
+      })
+      assert.deepStrictEqual(back.znode.texts, numbers(1, 30_300))
+      assert.isAtMost(Number(leader.znode.stats["window_bytes"] ?? 0), 200_000)
+    }).pipe(Effect.scoped, Effect.provide(loopbackLayer))
+  )
+
+  it.live("ends when its disk fails, and the rest of the ensemble does not", () =>
+    Effect.gen(function* () {
+      let isBroken = false
+      const changes = new Changes()
+      const disk = (operation: string) =>
+        isBroken ? Effect.fail(new StoreError({ operation, message: "no space left" })) : Effect.void
+      const voters = [1, 2, 3]
+      const one = yield* startPeer(1, new MemoryDatabase(), changes, { voters, disk })
+      const two = yield* startPeer(2, new MemoryDatabase(), changes, { voters })
+      const three = yield* startPeer(3, new MemoryDatabase(), changes, { voters })
+      yield* changes.until("all follow", () => one.znode.role.leader === 3 && two.znode.role.leader === 3)
+      yield* changes.until("and one leads", () => three.znode.role.role === "leading")
+      isBroken = true
+      three.znode.propose("a")
+      const reason = yield* Effect.flip(one.died)
+      assert.include(String(reason), "no space left")
+      yield* changes.until("a at the others", () => two.znode.texts.length === 1 && three.znode.texts.length === 1)
+      assert.deepStrictEqual(one.znode.texts, [])
     }).pipe(Effect.scoped, Effect.provide(loopbackLayer))
   )
 })

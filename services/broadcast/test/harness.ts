@@ -11,7 +11,7 @@ import {
 import { type Sid, type Zxid, zxid } from "@zkmesh/numbers"
 import { runBroadcast } from "@zkmesh/service-broadcast"
 import { runElection } from "@zkmesh/service-election"
-import { type MemoryDatabase, memoryLayer, type StoredNode, TreeStore } from "@zkmesh/store"
+import { type MemoryDatabase, memoryLayer, type StoredNode, type StoreError, TreeStore } from "@zkmesh/store"
 import { ENTRY_HEADER, EntryReader, type TxnBatch, writeEntryHeader } from "@zkmesh/txn"
 import { Effect, Exit, Scope } from "effect"
 
@@ -181,7 +181,7 @@ export interface PeerOptions {
   readonly windowBytes?: number
   readonly tickTimeMs?: number
   /** Before the store makes anything durable. */
-  readonly disk?: (operation: string) => Effect.Effect<void>
+  readonly disk?: (operation: string) => Effect.Effect<void, StoreError>
 }
 
 /** Starts one peer over its disk, in a scope of its own that ends with the test at the latest. */
@@ -214,11 +214,6 @@ export const startPeer = (sid: Sid, database: MemoryDatabase, changes: Changes, 
       Effect.provide([memoryLayer(database, disk === undefined ? {} : { beforeDurable: disk }), ownedBusLayer]),
       Effect.provideService(Scope.Scope, scope)
     )
-    const reason = Effect.matchCauseEffect(died, {
-      onFailure: (cause) => Effect.logError(cause),
-      onSuccess: () => Effect.void
-    })
-    yield* Effect.forkIn(reason, scope)
     const znode = new TestZnode(sid, bus, changes, database)
     yield* Scope.addFinalizer(
       scope,
