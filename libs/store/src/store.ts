@@ -86,7 +86,7 @@ export interface StoredNode {
   readonly ttlMs: number
 }
 
-/** What has changed since the last checkpoint. */
+/** What has changed since the last checkpoint. A store reads the iterables little by little: they must stay as they are. */
 export interface CheckpointDelta {
   /** The checkpoint that it builds on; a different one in the database (a SNAP came between) is a StoreError. */
   readonly from: Zxid
@@ -103,7 +103,10 @@ export interface CheckpointDelta {
 export class TreeStore extends Context.Service<
   TreeStore,
   {
-    /** Migrates if need be; reads the checkpoint whole. Nodes come in batches, parents not necessarily first. */
+    /**
+     * Migrates if need be; reads the checkpoint whole. Nodes come in batches, parents not necessarily first; until the
+     * last one is taken or the scope closes, a connection to the database waits.
+     */
     readonly load: Effect.Effect<
       {
         readonly zxid: Zxid

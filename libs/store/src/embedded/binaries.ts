@@ -29,7 +29,10 @@ export const findBinaries = async (
   await access(postgres, constants.X_OK).catch((cause) => {
     throw failed(`there is no Postgres to start at ${postgres}`, cause)
   })
-  const { stdout } = await promisify(execFile)(postgres, ["--version"])
+  const { stdout } = await promisify(execFile)(postgres, ["--version"]).catch((cause: Error) => {
+    // Those of the package want glibc, for one: an Alpine image has none.
+    throw failed(`${postgres} does not run on this system: ${cause.message}`, cause)
+  })
   return { postgres, initdb: join(reachable, "initdb"), major: /(\d+)/.exec(stdout)?.[1] ?? "unknown" }
 }
 

@@ -99,10 +99,15 @@ export const release = async (dir: string): Promise<void> => {
   await remove(join(dir, OWNER))
 }
 
+const OWNER_RECORD = /^\{"pid":(\d+)(,"startTime":"(\d+)")?\}$/m
+
 const livingOwner = async (dir: string, path: string): Promise<number | undefined> => {
   const text = await readIfThere(path)
   if (text === undefined) return undefined
-  const { pid, startTime } = JSON.parse(text) as { pid: number; startTime?: string }
+  const [, digits, , startTime] = OWNER_RECORD.exec(text) ?? []
+  // Cut short by a loss of power: nobody who lives.
+  if (digits === undefined) return undefined
+  const pid = Number(digits)
   // A container's first process always has the same pid, so one's own says nothing.
   if (pid === process.pid) return open.has(dir) ? pid : undefined
   return isAlive(pid) && (await startTimeOf(pid)) === startTime ? pid : undefined

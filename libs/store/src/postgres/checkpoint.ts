@@ -185,15 +185,23 @@ const inSlices = async <A>(items: Iterable<A>, use: (slice: ReadonlyArray<A>) =>
   if (slice.length > 0) await use(slice)
 }
 
+/** Encodes a slice while the server works on the one before. */
 const upsertNodes = async (connection: Connection, acls: AclToJson, nodes: Iterable<StoredNode>): Promise<void> => {
+  let running: Promise<unknown> = Promise.resolve()
   let slice = new NodeArrays(acls)
-  for (const node of nodes) {
-    slice.add(node)
-    if (slice.count < SLICE_ROWS && slice.size < SLICE_BYTES) continue
-    await connection.run(UPSERT_NODES, slice.finish())
+  const send = async () => {
+    await running
+    running = connection.run(UPSERT_NODES, slice.finish())
+    // It is awaited with the next slice; until then its failure is nobody's.
+    running.catch(() => undefined)
     slice = new NodeArrays(acls)
   }
-  if (slice.count > 0) await connection.run(UPSERT_NODES, slice.finish())
+  for (const node of nodes) {
+    slice.add(node)
+    if (slice.count >= SLICE_ROWS || slice.size >= SLICE_BYTES) await send()
+  }
+  if (slice.count > 0) await send()
+  await running
 }
 
 const upsertSessions = (connection: Connection, records: ReadonlyArray<SessionRecord>) => {

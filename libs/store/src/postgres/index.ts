@@ -1,5 +1,5 @@
 /** A peer's store in its own Postgres database: LogStore and TreeStore, each over its own connections. */
-import { Context, Effect, Layer, type Scope, Stream } from "effect"
+import { Context, Effect, Layer, type Scope, Semaphore, Stream } from "effect"
 import { LogStore, StoreError, TreeStore } from "../store.ts"
 import { AclToJson } from "./acl.ts"
 import { CheckpointReader, CheckpointRestore, moveCheckpoint, SnapshotSource } from "./checkpoint.ts"
@@ -93,23 +93,26 @@ const treeOf = (options: PostgresOptions): TreeStore["Service"] => {
   /** Shared by all loads of this layer: after a SNAP the tree is loaded again while its lock is held. */
   const held: { connection: Connection | undefined; users: number } = { connection: undefined, users: 0 }
   const acls = new AclToJson()
+  const oneByOne = Semaphore.makeUnsafe(1)
   const hold = Effect.acquireRelease(
-    Effect.suspend(() => {
-      held.users++
-      if (held.connection !== undefined) return Effect.void
-      return Effect.map(
-        Effect.onError(
-          attempt("load", () => openLocked(options, "tree")),
-          () =>
-            Effect.sync(() => {
-              held.users--
-            })
-        ),
-        (connection) => {
-          held.connection = connection
-        }
-      )
-    }),
+    oneByOne.withPermits(1)(
+      Effect.suspend(() => {
+        held.users++
+        if (held.connection !== undefined) return Effect.void
+        return Effect.map(
+          Effect.onError(
+            attempt("load", () => openLocked(options, "tree")),
+            () =>
+              Effect.sync(() => {
+                held.users--
+              })
+          ),
+          (connection) => {
+            held.connection = connection
+          }
+        )
+      })
+    ),
     () =>
       Effect.suspend(() => {
         const { connection } = held

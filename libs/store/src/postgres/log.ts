@@ -181,9 +181,7 @@ export class PostgresLog {
   }
 
   async read(after: Zxid, maxBytes: number): Promise<ReadonlyArray<TxnBatch>> {
-    if (after < this.floor) {
-      throw this.refused("read", `the log starts after ${hex(this.floor)}, not ${hex(after)}`)
-    }
+    if (after < this.floor) throw this.startsLater(after)
     if (after >= this.durable) return []
     const batches: TxnBatch[] = []
     await this.reader.copyRows(readQuery(after, maxBytes), 5, (row) => {
@@ -197,6 +195,8 @@ export class PostgresLog {
       const part = sliceBatch(batch, after, Number.MAX_SAFE_INTEGER)
       if (part !== undefined) batches.push(part)
     })
+    // A purge may have come before it: then the batches begin later than they should.
+    if (after < this.floor) throw this.startsLater(after)
     return batches
   }
 
@@ -236,6 +236,10 @@ export class PostgresLog {
   private breakBy(error: unknown): StoreError {
     this.broken ??= error instanceof StoreError ? error : this.refused("append", String(error))
     return this.broken
+  }
+
+  private startsLater(after: Zxid): StoreError {
+    return this.refused("read", `the log starts after ${hex(this.floor)}, not ${hex(after)}`)
   }
 
   private refused(operation: string, message: string): StoreError {
