@@ -53,7 +53,7 @@ export const serverText = (frontend: Frontend, peer: Peer, stats: Stats, clients
     `Sent: ${statistics.sent}`,
     `Connections: ${frontend.clients.size}`,
     `Outstanding: ${outstanding(frontend)}`,
-    `Zxid: ${hex(number(stats, "zxid", peer.status.zxid))}`,
+    `Zxid: ${text(stats, "last_processed_zxid") ?? hex(peer.status.zxid)}`,
     `Mode: ${mode}`,
     `Node count: ${number(stats, "znode_count")}`
   ]

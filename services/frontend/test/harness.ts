@@ -142,12 +142,18 @@ export class RawClient extends Condition {
   }
 
   connectFrame(
-    options: { sessionId?: Uint8Array; password?: Uint8Array; lastZxidSeen?: number; readOnly?: boolean } = {}
+    options: {
+      sessionId?: Uint8Array
+      password?: Uint8Array
+      lastZxidSeen?: number
+      timeoutMs?: number
+      readOnly?: boolean
+    } = {}
   ): Uint8Array {
     const at = this.writer.beginFrame()
     writeConnectRequest(this.writer, {
       lastZxidSeen: options.lastZxidSeen ?? 0,
-      timeoutMs: 10_000,
+      timeoutMs: options.timeoutMs ?? 10_000,
       sessionId: options.sessionId,
       password: options.password ?? new Uint8Array(16),
       readOnly: options.readOnly
@@ -172,7 +178,12 @@ export class RawClient extends Condition {
   /** Opens a session and returns what it was told. */
   async open(options: Parameters<RawClient["connectFrame"]>[0] = {}): Promise<ReceivedConnectResponse> {
     this.send(this.connectFrame(options))
-    return readConnectResponse(new JuteReader(await this.frame(1)))
+    await this.frame(1)
+    return this.connectResponse()
+  }
+
+  connectResponse(): ReceivedConnectResponse {
+    return readConnectResponse(new JuteReader(this.frames[0]!))
   }
 
   /** The header of the `count`th frame. */
