@@ -1,5 +1,4 @@
 /** What the parts of one peer's core share: its log, its epochs, the clock of this pass and what it owes the shell. */
-import type { TreeDigest } from "@zkmesh/messages"
 import { hex, type Sid, type Zxid } from "@zkmesh/numbers"
 import { ZnodeFeed } from "./feed.ts"
 import { invariant } from "./invariant.ts"
@@ -148,6 +147,3 @@ export class PeerState {
     return out
   }
 }
-
-/** The leader's latest digest that has not yet travelled with a commit. */
-export type PendingDigest = TreeDigest | undefined
