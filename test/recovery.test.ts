@@ -36,7 +36,9 @@ describe("a peer that rejoins", () => {
   let servers: Servers
 
   beforeAll(async () => {
-    servers = await Servers.start({ settings: ["checkpoint.intervalMs=1000", "log.retain=10000"] })
+    servers = await Servers.start({
+      settings: ["checkpoint.intervalMs=1000", "log.retain=10000", "broadcast.windowBytes=1048576"]
+    })
   })
   afterAll(() => servers?.stop())
 
