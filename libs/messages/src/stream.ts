@@ -27,7 +27,8 @@ export type SessionToZnode =
       readonly connections: ReadonlyArray<Zxid>
       readonly seqs: ReadonlyArray<number>
     }
-  | { readonly _tag: "Query"; readonly id: number }
+  /** An operator asks: for the numbers (if it does not say what), or for who owns which ephemeral nodes. */
+  | { readonly _tag: "Query"; readonly id: number; readonly name?: "stats" | "ephemerals" | undefined }
 
 export type WatchMode = "data" | "child" | "persistent" | "persistentRecursive"
 

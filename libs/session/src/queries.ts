@@ -21,13 +21,13 @@ export class Queries {
   }
 
   ask(frontend: Frontend, query: Query): void {
-    if (query.name !== "stats" || !this.core.connected) {
+    if (query.name === "watches" || !this.core.connected) {
       this.answer({ frontend, query }, {})
       return
     }
     const id = this.nextId++
     this.asked.set(id, { frontend, query })
-    this.core.sendToZnode({ _tag: "Query", id })
+    this.core.sendToZnode({ _tag: "Query", id, name: query.name === "sessions" ? "ephemerals" : "stats" })
   }
 
   answered(id: number, stats: Stats): void {

@@ -122,7 +122,7 @@ export class ZnodeCore {
         this.breaks.push({ link, detail: "a read came after what it was to come before" })
         return
       case "Query":
-        this.streams.answer(link, message.id, this.stats())
+        this.streams.answer(link, message.id, message.name === "ephemerals" ? this.ephemerals() : this.stats())
         return
     }
   }
@@ -263,6 +263,18 @@ export class ZnodeCore {
     this.due = undefined
     this.reload = false
     return output
+  }
+
+  /** Every session that owns nodes, with their paths: the list that `dump` prints. */
+  private ephemerals(): Stats {
+    const { tree } = this
+    const owners = [...tree.ephemerals].sort(([a], [b]) => a - b)
+    return {
+      ephemerals: owners.map(([id, slots]) => ({
+        session: hex(id),
+        paths: [...slots].map((slot) => tree.nodes.path(slot)).sort()
+      }))
+    }
   }
 
   /** The numbers that an operator asks for, under ZooKeeper's names; broadcast's among them. */

@@ -70,9 +70,13 @@ const WORDS: Readonly<Record<string, Word>> = {
 /** Answered by a server that serves nobody, too. */
 const ALWAYS: Readonly<Record<string, (frontend: Frontend) => string>> = {
   ruok: () => "imok",
-  isro: (frontend) => (frontend.serving() === undefined ? "null" : "rw"),
+  isro: (frontend) => (settled(frontend) === undefined ? "null" : "rw"),
   envi: environmentText
 }
+
+/** The peer to speak for. One that is between two leaders keeps its clients, but has no mode that it could tell. */
+const settled = (frontend: Frontend): Peer | undefined =>
+  frontend.peers.find(({ status }) => status.serving && status.role !== "looking")
 
 /** The word that a frame's length is, if it is one. */
 const wordOf = (length: number): string | undefined => {
@@ -103,7 +107,7 @@ export class FourLetterWords {
 
   private ask(client: Client, word: Word): void {
     const { frontend } = this
-    const peer = frontend.serving()
+    const peer = settled(frontend)
     if (peer === undefined) {
       this.end(client, NOT_SERVING)
       return

@@ -114,6 +114,8 @@ describe("one peer", () => {
     const { client, sessionId, password } = await ensemble.session(port, { timeoutMs: 250 })
     client.send(client.requestFrame(1, OpCode.create, create("/e", CreateMode.EPHEMERAL)))
     await client.frame(2)
+    const id = Buffer.from(sessionId).readBigUInt64BE().toString(16)
+    assert.include(await ensemble.word(port, "dump"), `Sessions with Ephemerals (1):\n0x${id}:\n\t/e\n`)
     watcher.send(watcher.requestFrame(1, OpCode.exists, read("/e", true)))
     assert.strictEqual((await answer(watcher, 2)).err, 0)
     const event = await answer(watcher, 3)
