@@ -109,6 +109,7 @@ const logOf = (disk: Disk): LogStore["Service"] => ({
       return { acceptedEpoch, currentEpoch, checkpoint, floor, last }
     })
   ),
+  lost: Effect.never,
   append: (batch) =>
     disk.durably("append", "log", (database) => {
       const problem = problemOf(database.last, batch)

@@ -41,6 +41,8 @@ export class LogStore extends Context.Service<
   {
     /** Migrates, takes the peer's lock (a second process with the same sid is refused) and reads where things stand. */
     readonly open: Effect.Effect<Recovered, StoreError, Scope.Scope>
+    /** Fails when the database goes away, also while nobody wants anything of it: no client's write need find out. */
+    readonly lost: Effect.Effect<never, StoreError>
     /** One round trip, one commit. The caller keeps batches contiguous (`follows`); a hole is a StoreError. */
     readonly append: (batch: TxnBatch) => Effect.Effect<void, StoreError>
     readonly setAcceptedEpoch: (epoch: number) => Effect.Effect<void, StoreError>

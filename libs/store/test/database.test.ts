@@ -4,7 +4,7 @@ import { zxid } from "@zkmesh/numbers"
 import { OpCode } from "@zkmesh/protocol"
 import * as schema from "@zkmesh/store/schema"
 import { getTableConfig, getViewConfig } from "drizzle-orm/pg-core"
-import { Effect, Exit, Stream } from "effect"
+import { Effect, Exit, Fiber, Stream } from "effect"
 import { LogStore, type PostgresOptions, postgresLayer, TreeStore } from "../src/index.ts"
 import { batch, batchOf, bodyWithPath, node, session } from "./data.ts"
 import { query, testServer } from "./server.ts"
@@ -260,10 +260,13 @@ it.live("says that a lost connection is lost", () =>
         yield* log.open
         yield* tree.load
         yield* log.append(batch(at(1), 1))
+        const lost = yield* Effect.forkChild(refusal(log.lost))
         yield* query(
           server.running().url("postgres"),
           "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'zkmesh %'"
         )
+        // Nobody has asked for anything yet.
+        assert.match(yield* Fiber.join(lost), /connection is lost/)
         assert.match(yield* refusal(log.append(batch(at(2), 1))), /connection is lost/)
         assert.match(yield* refusal(log.read(0, 1)), /connection is lost/)
         assert.match(yield* refusal(tree.checkpoint(delta(0, 1))), /connection is lost/)

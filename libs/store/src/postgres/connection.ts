@@ -30,6 +30,8 @@ type Value = string | number | boolean | Buffer | null
 export class Connection {
   readonly target: string
   readonly client: pg.Client
+  /** Resolves when the connection has ended by itself, with why. */
+  readonly lost: Promise<StoreError>
   private readonly statementTimeoutMs: number
   /** Why it can no longer be used. */
   private failure: Error | undefined
@@ -40,8 +42,11 @@ export class Connection {
     this.client = client
     this.target = targetOf(client)
     this.statementTimeoutMs = options.statementTimeoutMs ?? 60_000
-    client.on("error", (error) => {
-      this.failure ??= error
+    this.lost = new Promise((resolve) => {
+      client.on("error", (error) => {
+        this.failure ??= error
+        resolve(this.failed("connection", error))
+      })
     })
   }
 

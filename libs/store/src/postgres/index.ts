@@ -60,6 +60,10 @@ const logOf = (options: PostgresOptions): LogStore["Service"] => {
       )
       return recovered
     }),
+    lost: Effect.flatMap(
+      using("connection", (log) => Promise.race([log.writer.lost, log.reader.lost])),
+      Effect.fail
+    ),
     append: (batch) => using("append", (log) => log.append(batch)),
     setAcceptedEpoch: (epoch) => using("setAcceptedEpoch", (log) => log.setAcceptedEpoch(epoch)),
     setCurrentEpoch: (epoch) => using("setCurrentEpoch", (log) => log.setCurrentEpoch(epoch)),

@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url"
 import { StoreError } from "../store.ts"
 import type { PostgresOptions } from "./connection.ts"
-import { Connection, codeOf, storeError } from "./connection.ts"
+import { Connection, storeError } from "./connection.ts"
 
 /** The first half of our advisory locks' keys: "zkms". */
 const LOCK_CLASS = 0x7a6b6d73
@@ -99,12 +99,8 @@ const journal = async (): Promise<{ readonly entries: ReadonlyArray<{ readonly w
 
 /** When the newest migration that the database has was written; undefined if it has none. */
 const latestMigration = async (connection: Connection): Promise<number | undefined> => {
-  try {
-    const [row] = await connection.query("SELECT max(created_at) FROM drizzle.__drizzle_migrations")
-    return row?.[0] === null || row === undefined ? undefined : Number(row[0])
-  } catch (error) {
-    // 42P01, 3F000: no such table, no such schema.
-    if (codeOf(error) === "42P01" || codeOf(error) === "3F000") return undefined
-    throw error
-  }
+  const [table] = await connection.query("SELECT to_regclass('drizzle.__drizzle_migrations')")
+  if (table === undefined || table[0] === null) return undefined
+  const [row] = await connection.query("SELECT max(created_at) FROM drizzle.__drizzle_migrations")
+  return row === undefined || row[0] === null ? undefined : Number(row[0])
 }
