@@ -69,6 +69,8 @@ export const runBroadcast = (
     let shell: Shell | undefined
     const actor = yield* spawn<Message>(name, (context) => {
       const log = (text: string) => void run(Effect.logInfo(`${name}: ${text}`))
+      // An idle peer steps down as soon as its database has gone, not at the next write.
+      context.pipe(store.lost)
       shell = new Shell({ options, recovered, context, bus, store, scope, log })
       return shell.handle
     })
