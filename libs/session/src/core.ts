@@ -223,7 +223,7 @@ export class SessionCore {
     if (this.attached.get(connection.session) === connection) this.attached.delete(connection.session)
   }
 
-  /** Another peer has the connection's session now. */
+  /** Another connection has this one's session now. */
   strand(connection: Connection, until: number): void {
     this.attached.delete(connection.session)
     this.stranded.add(connection, until)

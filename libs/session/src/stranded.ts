@@ -2,10 +2,11 @@ import type { SessionId } from "@zkmesh/numbers"
 import type { Connection } from "./connection.ts"
 
 /**
- * Connections whose session has been taken over at another peer. As in ZooKeeper they are not closed for that alone: a
+ * Connections whose session has been taken over by another, here or elsewhere. They are not closed for that alone: a
  * client told at once would come back and take its session away again, from a second client that was given the same
- * session in order to end it. The next thing that such a connection asks for closes it, or the end of its session, or
- * silence for as long as a session may be silent.
+ * session in order to end it (ZooKeeper closes at once only what was attached to the same server, and wins the race).
+ * The next thing that such a connection asks for closes it, or the end of its session, or silence for as long as a
+ * session may be silent.
  */
 export class Stranded {
   private readonly close: (connection: Connection, reason: string) => void

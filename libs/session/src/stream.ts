@@ -105,8 +105,7 @@ export class Stream {
         before.connection = record.connection
         return
       }
-      if (record.peer === core.options.sid) core.close(before, "moved")
-      else core.strand(before, now + record.timeoutMs)
+      core.strand(before, now + record.timeoutMs)
     }
     if (ours === undefined) return
     core.opening.delete(ours.token)

@@ -37,23 +37,14 @@ describe("opening a session", () => {
     )
   })
 
-  it("closes the old connection when a new one takes the session over here", () => {
-    const h = new Harness().started()
-    const session = h.client(1)
-    h.ask(1, "set 1")
-    h.connect(2, session)
-    h.opened()
-    assert.deepStrictEqual([h.got(1), h.got(2)], [["Close moved"], ["Connected"]])
-  })
-
-  describe("when another peer takes the session over", () => {
+  describe.each([SID, SID + 1])("when another connection takes the session over, at peer %i", (peer) => {
     const moved = (...asked: Array<string>) => {
       const h = new Harness().started()
       h.connect(1)
       const record = h.opened()
       h.got(1)
       if (asked.length > 0) h.ask(1, ...asked)
-      h.sessionChanged({ kind: "attached", record: { ...record, peer: SID + 1, connection: h.zxid, token: 99 } })
+      h.sessionChanged({ kind: "attached", record: { ...record, peer, connection: h.zxid, token: 99 } })
       return { h, id: record.id, timeoutMs: record.timeoutMs }
     }
 
@@ -64,7 +55,7 @@ describe("opening a session", () => {
       h.got(1)
       h.ask(1, "set 1", "get 2")
       h.apply()
-      h.sessionChanged({ kind: "attached", record: { ...record, peer: SID + 1, connection: h.zxid, token: 99 } })
+      h.sessionChanged({ kind: "attached", record: { ...record, peer, connection: h.zxid, token: 99 } })
       assert.deepStrictEqual(h.got(1), ["1@102", "Close moved"])
     })
 
