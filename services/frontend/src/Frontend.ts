@@ -7,14 +7,14 @@
  */
 import { randomBytes } from "node:crypto"
 import type { AddressInfo, Server, Socket } from "node:net"
-import { createServer } from "node:net"
 import { type ActorContext, type ActorRef, type Handler, type Supervisor, spawn } from "@zkmesh/actor"
 import { Bus, type BusError, Dialled, type LinkEvent } from "@zkmesh/bus"
 import { type FrontendToSession, frontendProtocol, type SessionToFrontend } from "@zkmesh/messages"
 import { Effect, FiberSet, type Scope } from "effect"
-import { addressIdentity, plainAddress } from "./auth.ts"
+import { plainAddress } from "./auth.ts"
 import { Client, Hold, Phase } from "./Client.ts"
 import { Conversation } from "./Conversation.ts"
+import { certificateId, makeDoor } from "./door.ts"
 import { FrontendError, type FrontendOptions, type Settings, settingsOf } from "./options.ts"
 import { Peer } from "./Peer.ts"
 import { type DropReason, Statistics } from "./statistics.ts"
@@ -97,8 +97,10 @@ export class Frontend {
     this.peers = settings.peers.map((sid, peer) => new Peer(sid, () => this.links[peer]!.link))
     this.links.forEach((link, peer) => void link.want({ address: `session.${settings.peers[peer]}`, for: undefined }))
     this.conversation = new Conversation(this)
-    this.server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
-      this.guard(() => this.accept(socket))
+    this.server = makeDoor(
+      { tls: settings.tls, handshakeTimeoutMs: settings.sessionlessTimeoutMs },
+      (socket) => this.guard(() => this.accept(socket)),
+      (reason) => this.guard(() => this.count("badHandshake", reason))
     )
     context.every(WATCH_MS, { _tag: "Watch" })
     this.handle = (batch) => {
@@ -223,11 +225,13 @@ export class Frontend {
       return
     }
     this.addresses.set(address, here + 1)
+    const proved = certificateId(socket)
+    const place = { scheme: "ip", id: address }
     const client = new Client(
       this.nextConn++,
       socket,
       address,
-      addressIdentity(address),
+      proved === undefined ? [place] : [place, proved],
       maxFrameBytes,
       this.wallClock(),
       this.now() + sessionlessTimeoutMs

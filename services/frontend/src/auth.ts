@@ -6,9 +6,6 @@ import { type Id, JuteError, JuteReader, readAuthRequest } from "@zkmesh/protoco
 export const plainAddress = (address: string | undefined): string =>
   address === undefined ? "" : address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address
 
-/** Everybody is at least where they come from. */
-export const addressIdentity = (address: string): Identity => [{ scheme: "ip", id: address }]
-
 /** `user:` and the base64 SHA-1 of `user:password`, as ACLs hold it. */
 const digestId = (credentials: Uint8Array): string => {
   const text = Buffer.from(credentials.buffer, credentials.byteOffset, credentials.length).toString("utf8")

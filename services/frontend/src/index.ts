@@ -1,2 +1,3 @@
+export type { FrontendTls } from "./door.ts"
 export { runFrontend } from "./Frontend.ts"
 export { FrontendError, type FrontendOptions } from "./options.ts"

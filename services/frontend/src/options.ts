@@ -1,5 +1,6 @@
 import type { Sid } from "@zkmesh/numbers"
 import { Data } from "effect"
+import type { FrontendTls } from "./door.ts"
 
 /** The client port could not be opened. */
 export class FrontendError extends Data.TaggedError("FrontendError")<{
@@ -22,6 +23,8 @@ export interface FrontendOptions {
   readonly fourLetterWords: "*" | ReadonlyArray<string>
   /** `super:<base64 SHA-1 of "super:password">`: who proves this may do everything. */
   readonly superDigest?: string | undefined
+  /** TLS for every client of this port; without it, none. A client's certificate adds an `x509` id. */
+  readonly tls?: FrontendTls | undefined
   /** What `conf` prints, in this order. */
   readonly configuration?: ReadonlyArray<readonly [key: string, value: string | number]> | undefined
   /** How long a connection may take to get its session. */
@@ -47,6 +50,7 @@ type Optional = Exclude<
 >
 const DEFAULTS = {
   superDigest: undefined,
+  tls: undefined,
   configuration: [],
   sessionlessTimeoutMs: 10_000,
   maxOutstandingPerConnection: 1000,
@@ -58,8 +62,9 @@ const DEFAULTS = {
   linkLimitMs: 10_000
 }
 export type Settings = Omit<FrontendOptions, Optional> &
-  Omit<typeof DEFAULTS, "superDigest" | "configuration"> & {
+  Omit<typeof DEFAULTS, "superDigest" | "tls" | "configuration"> & {
     readonly superDigest: string | undefined
+    readonly tls: FrontendTls | undefined
     readonly configuration: NonNullable<FrontendOptions["configuration"]>
   }
 

@@ -1,5 +1,6 @@
 /** A frontend between real sockets and session services that the test plays. */
 import { connect as dialSocket, type Socket } from "node:net"
+import { type ConnectionOptions, connect as dialTls } from "node:tls"
 import { Supervisor, supervisorLayer } from "@zkmesh/actor"
 import { Bus, type Link, type LinkEvent, loopbackLayer } from "@zkmesh/bus"
 import { type FrontendToSession, frontendProtocol, type SessionToFrontend } from "@zkmesh/messages"
@@ -110,9 +111,10 @@ export class RawClient extends Condition {
   private readonly splitter = new FrameSplitter(64 * 2 ** 20)
   private readonly writer = new JuteWriter()
 
-  constructor(port: number) {
+  constructor(port: number, tls?: ConnectionOptions) {
     super()
-    this.socket = dialSocket({ port, host: "127.0.0.1", noDelay: true })
+    const place = { port, host: "127.0.0.1" }
+    this.socket = tls === undefined ? dialSocket({ ...place, noDelay: true }) : dialTls({ ...place, ...tls })
     this.socket.on("data", (chunk: Buffer) => {
       this.text += chunk.toString("latin1")
       this.splitter.push(chunk)
@@ -201,7 +203,7 @@ export class RawClient extends Condition {
 export interface Stage {
   readonly port: number
   readonly sessions: ReadonlyArray<PlayedSession>
-  readonly client: () => RawClient
+  readonly client: (tls?: ConnectionOptions) => RawClient
   /** Fails with why the frontend died, when it has. */
   readonly died: Promise<never>
 }
@@ -239,8 +241,8 @@ export const withFrontend = (
     const supervisor = yield* Supervisor
     const died = Effect.runPromise(supervisor.join)
     died.catch(() => {})
-    const client = () => {
-      const made = new RawClient(port)
+    const client = (tls?: ConnectionOptions) => {
+      const made = new RawClient(port, tls)
       clients.push(made)
       return made
     }
