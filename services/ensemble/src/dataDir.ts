@@ -8,6 +8,8 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 
 const MARKER = "zkmesh.json"
+/** What a kill while the marker was being written leaves behind. */
+const UNFINISHED = `${MARKER}.new`
 
 const Marker = Schema.fromJsonString(
   Schema.Struct({ format: Schema.Literal(1), voters: Schema.Array(Schema.Int), observers: Schema.Array(Schema.Int) })
@@ -33,7 +35,7 @@ export const inspectDataDir = (directory: string): Effect.Effect<Membership | un
       ),
       Effect.mapError((error) => refuse(`cannot be read: ${error.message}`))
     )
-    if (names.length === 0) return undefined
+    if (names.every((name) => name === UNFINISHED)) return undefined
     if (!names.includes(MARKER)) {
       return yield* refuse(
         `this is no data directory of zkmesh (it is not empty and has no ${MARKER}): choose another with --data`
@@ -68,8 +70,8 @@ export const claimDataDir = (
     yield* Effect.tryPromise({
       try: async () => {
         await mkdir(directory, { recursive: true })
-        await writeFile(`${path}.new`, `${JSON.stringify({ format: 1, ...wanted })}\n`)
-        await rename(`${path}.new`, path)
+        await writeFile(join(directory, UNFINISHED), `${JSON.stringify({ format: 1, ...wanted })}\n`)
+        await rename(join(directory, UNFINISHED), path)
       },
       catch: (cause) =>
         new ConfigError({

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -19,9 +19,11 @@ const configOf = (text: string): Effect.Effect<Config> => Effect.orDie(readConfi
 const THREE = { voters: [1, 2, 3], observers: [] }
 
 describe("the data directory", () => {
-  it.effect("is taken when absent or empty, and known again", () =>
+  it.effect("is taken when there is nothing but an unfinished start in it, and known again", () =>
     Effect.gen(function* () {
       const directory = join(yield* temporary, "below", "data")
+      yield* Effect.promise(() => mkdir(directory, { recursive: true }))
+      yield* Effect.promise(() => writeFile(join(directory, "zkmesh.json.new"), "{"))
       assert.isUndefined(yield* inspectDataDir(directory))
       yield* claimDataDir(directory, undefined, THREE)
       assert.deepStrictEqual(yield* inspectDataDir(directory), THREE)
