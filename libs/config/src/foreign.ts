@@ -148,8 +148,8 @@ export const REFUSED: ReadonlyArray<Foreign> = [
   { why: "quorums are majorities here", keys: ["group.N", "weight.N"] },
   { why: "the server.N lines belong into zoo.cfg itself", keys: ["dynamicConfigFile"] },
   {
-    why: "TLS for clients is not offered by this version",
-    keys: ["secureClientPort", "secureClientPortAddress"]
+    why: "one port for both plain and TLS clients is not offered: use secureClientPort",
+    keys: ["client.portUnification"]
   },
   {
     why: "SASL and enforced authentication are not offered by this version",

@@ -79,8 +79,9 @@ const start = Command.make(
   Effect.fnUntraced(function* (flags) {
     const { runEnsemble } = yield* Effect.promise(() => import("./ensemble.ts"))
     const entries = [...entry("--data", "dataDir", flags.data), ...entry("--port", "clientPort", flags.port)]
+    const asked = { peers: Option.getOrUndefined(flags.peers), portFlagged: Option.isSome(flags.port) }
     const base = Option.isNone(flags.config) ? LAPTOP : TERMINAL
-    yield* configured(flags.config, entries, (loaded) => runEnsemble(loaded, Option.getOrUndefined(flags.peers)), base)
+    yield* configured(flags.config, entries, (loaded) => runEnsemble(loaded, asked), base)
   })
 ).pipe(Command.withDescription("A whole ensemble in this process, with its own Postgres (the ensemble placement)"))
 

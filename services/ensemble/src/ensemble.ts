@@ -7,24 +7,29 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { announce, counted } from "./announce.ts"
 import { claimDataDir, inspectDataDir } from "./dataDir.ts"
+import { doorsAt, readTls } from "./doors.ts"
 import { runClientFrontend, runPeer } from "./peer.ts"
-import { plan } from "./plan.ts"
+import { type Asked, plan } from "./plan.ts"
 import { checkPorts } from "./ports.ts"
 import { frontendSettings, peerSettings, restartPolicy } from "./settings.ts"
 import { openStores } from "./stores.ts"
 
 /** Runs until it is interrupted. Everything that can be wrong with the configuration is found before anything starts. */
-export const runEnsemble = (config: Config, peers: number | undefined) =>
+export const runEnsemble = (config: Config, asked: Asked) =>
   Effect.gen(function* () {
     const startedAt = performance.now()
     const durable = config.knobs.store !== "memory"
     const found = durable ? yield* inspectDataDir(resolve(config.knobs.dataDir ?? "data")) : undefined
     const planned = yield* Effect.try({
-      try: () => plan(config, peers, found),
+      try: () => plan(config, asked, found),
       catch: (error) => (error instanceof ConfigError ? error : new ConfigError({ key: "", reason: String(error) }))
     })
     const { members, seats, dataDir } = planned
-    const endpoints = seats.map((seat) => seat.endpoint)
+    const tls = yield* readTls(config)
+    const doors = seats.flatMap((seat) =>
+      doorsAt(seat.endpoint, seat.secure, tls).map((door) => ({ sid: seat.sid, door }))
+    )
+    const endpoints = doors.map(({ door }) => door.endpoint)
     yield* checkPorts(endpoints, ": choose others with --port")
     if (durable) yield* claimDataDir(dataDir, found, members)
     const sids = seats.map((seat) => seat.sid)
@@ -35,9 +40,9 @@ export const runEnsemble = (config: Config, peers: number | undefined) =>
     yield* Effect.all(
       [
         ...sids.map((sid) => runPeer(peerSettings(config, sid, members), stores.layerOf(sid), policy)),
-        ...seats.map(({ sid, endpoint }) =>
+        ...doors.map(({ sid, door }) =>
           runClientFrontend(
-            frontendSettings(config, String(sid), endpoint, [sid, ...others(sid)], sid),
+            frontendSettings(config, String(sid), door, [sid, ...others(sid)], sid),
             policy,
             () => Effect.void
           )

@@ -12,6 +12,8 @@ const FIRST_PORT = 2181
 export interface Seat {
   readonly sid: Sid
   readonly endpoint: Endpoint
+  /** For clients that speak TLS. */
+  readonly secure: Endpoint | undefined
 }
 
 /** What runs the ensemble: who is in it, where, and with which data. */
@@ -21,8 +23,15 @@ export interface Plan {
   readonly dataDir: string
 }
 
-/** Decides who is in the ensemble. `peers` is what the command line asks for, `found` what the data is of. */
-export const plan = (config: Config, peers: number | undefined, found: Members | undefined): Plan => {
+/** What the command line says beyond the configuration. */
+export interface Asked {
+  readonly peers?: number | undefined
+  /** clientPort is a flag's: it is stronger than the ports of server lines. */
+  readonly portFlagged?: boolean
+}
+
+/** Decides who is in the ensemble; `found`: what the data is of. */
+export const plan = (config: Config, { peers, portFlagged }: Asked, found: Members | undefined): Plan => {
   const { knobs, servers } = config
   if (servers.length > 0 && peers !== undefined && peers !== servers.length) {
     throw new ConfigError({ key: "--peers", reason: `${peers}, but the configuration names ${servers.length} servers` })
@@ -31,14 +40,24 @@ export const plan = (config: Config, peers: number | undefined, found: Members |
   const sids = [...members.voters, ...members.observers].sort((a, b) => a - b)
   const host = knobs.clientPortAddress ?? "127.0.0.1"
   const own = servers.map((server) => server.clientPort)
-  const distinct = own.length > 0 && !own.includes(undefined) && new Set(own).size === own.length
+  const distinct =
+    portFlagged !== true && own.length > 0 && !own.includes(undefined) && new Set(own).size === own.length
   const first = knobs.clientPort ?? FIRST_PORT
-  const seats = sids.map((sid, at) => {
-    const port = distinct ? own[at]! : first + at
-    if (port > 65_535) throw new ConfigError({ key: "clientPort", reason: `${first} leaves no port for peer ${sid}` })
-    return { sid, endpoint: { host, port } }
-  })
+  const secureHost = knobs.secureClientPortAddress ?? host
+  const seats = sids.map((sid, at) => ({
+    sid,
+    endpoint: { host, port: distinct ? own[at]! : counting("clientPort", first, at, sid) },
+    secure:
+      knobs.secureClientPort === undefined
+        ? undefined
+        : { host: secureHost, port: counting("secureClientPort", knobs.secureClientPort, at, sid) }
+  }))
   return { members, seats, dataDir: resolve(knobs.dataDir ?? "data") }
+}
+
+const counting = (key: string, first: number, at: number, sid: Sid): number => {
+  if (first + at > 65_535) throw new ConfigError({ key, reason: `${first} leaves no port for peer ${sid}` })
+  return first + at
 }
 
 const counted = (peers: number | undefined, found: Members | undefined): Members => {

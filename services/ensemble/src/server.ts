@@ -5,6 +5,7 @@ import { type Config, ConfigError } from "@zkmesh/config"
 import type { Sid } from "@zkmesh/numbers"
 import * as Effect from "effect/Effect"
 import { busLayer } from "./buses.ts"
+import { type Door, doorsAt, readTls } from "./doors.ts"
 import { type PeerService, runClientFrontend, runPeer, runStateless, runStored } from "./peer.ts"
 import { checkPorts, type Endpoint } from "./ports.ts"
 import { watchRoles } from "./roles.ts"
@@ -18,6 +19,8 @@ import {
   serverOf
 } from "./settings.ts"
 import { openStores, storeKind } from "./stores.ts"
+
+const EVERYWHERE = "0.0.0.0"
 
 /** What the environment, the file and the flags leave open: which peer this is. */
 export const peerId = (config: Config): Effect.Effect<Sid, ConfigError> =>
@@ -65,16 +68,26 @@ const attempt = <A>(read: () => A): Effect.Effect<A, ConfigError> =>
 const membersAround = ({ servers }: Config, sid: Sid): Members =>
   servers.length === 0 ? { voters: [sid], observers: [] } : membersOf(servers)
 
-/** Where the clients of peer `sid` connect: its server line's client part, else clientPort, which a flag puts first. */
-const endpointOf = ({ knobs, servers }: Config, sid: Sid, flagged: boolean): Effect.Effect<Endpoint, ConfigError> => {
+/** Where clients come in: at `plain`, if that is given, and at the TLS port, if there is one. None of it is taken yet. */
+const doorsOf = (config: Config, plain: Endpoint | undefined, missing: string) =>
+  Effect.gen(function* () {
+    const { clientPortAddress, secureClientPort, secureClientPortAddress } = config.knobs
+    const host = secureClientPortAddress ?? clientPortAddress ?? EVERYWHERE
+    const secure = secureClientPort === undefined ? undefined : { host, port: secureClientPort }
+    const doors = doorsAt(plain, secure, yield* readTls(config))
+    if (doors.length === 0) return yield* new ConfigError({ key: "clientPort", reason: missing })
+    yield* checkPorts(
+      doors.map((door) => door.endpoint),
+      ""
+    )
+    return doors
+  })
+
+/** Peer `sid`'s port: its server line's client part, else clientPort, which a flag puts first. */
+const endpointOf = ({ knobs, servers }: Config, sid: Sid, flagged: boolean): Endpoint | undefined => {
   const server = servers.find((one) => one.sid === sid)
   const port = flagged ? knobs.clientPort : (server?.clientPort ?? knobs.clientPort)
-  if (port === undefined) {
-    return Effect.fail(
-      new ConfigError({ key: "clientPort", reason: `neither it nor server.${sid} says where clients connect` })
-    )
-  }
-  return Effect.succeed({ host: server?.clientHost ?? knobs.clientPortAddress ?? "0.0.0.0", port })
+  return port === undefined ? undefined : { host: server?.clientHost ?? knobs.clientPortAddress ?? EVERYWHERE, port }
 }
 
 /** Every peer, `first` before the others: a frontend prefers its own and falls back on the rest. */
@@ -87,8 +100,8 @@ const preferring = (config: Config, first: Sid): ReadonlyArray<Sid> => [
 export const runServer = (config: Config, portFlagged: boolean) =>
   Effect.gen(function* () {
     const sid = yield* peerId(config)
-    const endpoint = yield* endpointOf(config, sid, portFlagged)
-    yield* checkPorts([endpoint], "")
+    const missing = `neither it nor server.${sid} says where clients connect`
+    const doors = yield* doorsOf(config, endpointOf(config, sid, portFlagged), missing)
     const members = membersAround(config, sid)
     const run = Effect.gen(function* () {
       const stores = yield* openStores(config, [sid], resolve(config.knobs.dataDir ?? "data"))
@@ -96,10 +109,12 @@ export const runServer = (config: Config, portFlagged: boolean) =>
       yield* Effect.all(
         [
           runPeer(peerSettings(config, sid, members), stores.layerOf(sid), policy),
-          runClientFrontend(
-            frontendSettings(config, String(sid), endpoint, preferring(config, sid), sid),
-            policy,
-            listening(endpoint)
+          ...doors.map((door) =>
+            runClientFrontend(
+              frontendSettings(config, String(sid), door, preferring(config, sid), sid),
+              policy,
+              listening(door)
+            )
           ),
           watchRoles(`watch-${sid}`, [sid], logRole)
         ],
@@ -140,22 +155,21 @@ export const runFrontendService = (config: Config, peers: ReadonlyArray<Sid>) =>
     const known = config.servers.map((server) => server.sid)
     const preferred = peers.length > 0 ? peers : known.length > 0 ? known : [yield* peerId(config)]
     const { clientPort, clientPortAddress } = config.knobs
-    if (clientPort === undefined) {
-      return yield* new ConfigError({ key: "clientPort", reason: "a frontend needs a port for clients: --port P" })
-    }
-    const endpoint = { host: clientPortAddress ?? "0.0.0.0", port: clientPort }
-    yield* checkPorts([endpoint], "")
-    const options = frontendSettings(config, frontendName(config), endpoint, preferred)
-    return yield* Effect.provide(
-      runClientFrontend(options, restartPolicy(config), listening(endpoint)),
-      busLayer(config, `frontend ${options.name}`, false)
+    const plain = clientPort === undefined ? undefined : { host: clientPortAddress ?? EVERYWHERE, port: clientPort }
+    const doors = yield* doorsOf(config, plain, "a frontend needs a port for clients: --port P")
+    const name = frontendName(config)
+    const policy = restartPolicy(config)
+    const frontends = doors.map((door) =>
+      runClientFrontend(frontendSettings(config, name, door, preferred), policy, listening(door))
     )
+    const run = Effect.all(frontends, { concurrency: "unbounded", discard: true })
+    return yield* Effect.provide(run, busLayer(config, `frontend ${name}`, false))
   }).pipe(Effect.scoped)
 
 const listening =
-  ({ host }: Endpoint) =>
+  ({ endpoint, tls }: Door) =>
   (port: number) =>
-    Effect.logInfo(`clients connect to ${host}:${port}`)
+    Effect.logInfo(`clients connect to ${endpoint.host}:${port}${tls === undefined ? "" : " by TLS"}`)
 
 const logRole = (sid: Sid, status: { serving: boolean; role: string; epoch: number }) =>
   Effect.logInfo(`peer ${sid} is ${status.role}${status.serving ? `, epoch ${status.epoch}` : ", not serving"}`)

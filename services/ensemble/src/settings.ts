@@ -3,7 +3,7 @@ import { hostname } from "node:os"
 import { type Config, ConfigError, type Server, sessionTimeouts } from "@zkmesh/config"
 import type { Sid } from "@zkmesh/numbers"
 import type { FrontendOptions } from "@zkmesh/service-frontend"
-import type { Endpoint } from "./ports.ts"
+import { type Door, doorName } from "./doors.ts"
 import type { RestartPolicy } from "./restart.ts"
 
 export interface Members {
@@ -56,7 +56,7 @@ export type PeerSettings = ReturnType<typeof peerSettings>
 export const frontendSettings = (
   config: Config,
   name: string,
-  endpoint: Endpoint,
+  door: Door,
   peers: ReadonlyArray<Sid>,
   sid?: Sid
 ): FrontendOptions => {
@@ -64,14 +64,15 @@ export const frontendSettings = (
   const words = knobs["4lw.commands.whitelist"]
   const backlog = knobs.clientPortListenBacklog
   return {
-    name,
+    name: doorName(name, door),
     peers,
-    ...endpoint,
+    ...door.endpoint,
+    tls: door.tls,
     maxClientCnxns: knobs.maxClientCnxns,
     maxFrameBytes: knobs["jute.maxbuffer"],
     fourLetterWords: words.includes("*") ? "*" : [...new Set(["srvr", ...words])],
     superDigest: knobs["DigestAuthenticationProvider.superDigest"],
-    configuration: shown(config, endpoint, sid),
+    configuration: shown(config, door, sid),
     sessionlessTimeoutMs: knobs["nio.sessionlessCnxnTimeout"],
     maxOutstandingPerConnection: knobs["frontend.maxOutstanding"],
     maxOutstanding: knobs.globalOutstandingLimit,
@@ -80,12 +81,12 @@ export const frontendSettings = (
 }
 
 /** What the word `conf` prints: ZooKeeper's lines, as far as there is something to say. */
-const shown = ({ knobs, servers }: Config, endpoint: Endpoint, sid: Sid | undefined) => {
+const shown = ({ knobs, servers }: Config, { endpoint, tls }: Door, sid: Sid | undefined) => {
   const { minMs, maxMs } = sessionTimeouts(knobs)
   const server = servers.find((one) => one.sid === sid)
   const lines: Array<readonly [string, string | number]> = [
-    ["clientPort", endpoint.port],
-    ["secureClientPort", -1],
+    ["clientPort", tls === undefined ? endpoint.port : -1],
+    ["secureClientPort", tls === undefined ? -1 : endpoint.port],
     ["tickTime", knobs.tickTime],
     ["maxClientCnxns", knobs.maxClientCnxns],
     ["minSessionTimeout", minMs],

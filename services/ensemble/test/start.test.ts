@@ -64,14 +64,14 @@ describe("the data directory", () => {
 
 describe("the plan", () => {
   const seats = (config: Config, peers?: number) =>
-    plan(config, peers, undefined).seats.map(({ sid, endpoint }) => `${sid} ${endpoint.host}:${endpoint.port}`)
+    plan(config, { peers }, undefined).seats.map(({ sid, endpoint }) => `${sid} ${endpoint.host}:${endpoint.port}`)
 
   it.effect("is three peers on this machine's ports 2181, 2182, 2183", () =>
     Effect.gen(function* () {
       const config = yield* configOf("")
       assert.deepStrictEqual(seats(config), ["1 127.0.0.1:2181", "2 127.0.0.1:2182", "3 127.0.0.1:2183"])
       assert.lengthOf(seats(config, 5), 5)
-      assert.deepStrictEqual(plan(config, undefined, { voters: [1], observers: [2] }).members.observers, [2])
+      assert.deepStrictEqual(plan(config, {}, { voters: [1], observers: [2] }).members.observers, [2])
     })
   )
 
@@ -79,17 +79,22 @@ describe("the plan", () => {
     Effect.gen(function* () {
       const shared = yield* configOf("clientPort=3000\nserver.1=a:1:2;2181\nserver.7=b:1:2:observer;2181")
       assert.deepStrictEqual(seats(shared), ["1 127.0.0.1:3000", "7 127.0.0.1:3001"])
-      assert.deepStrictEqual(plan(shared, undefined, undefined).members, { voters: [1], observers: [7] })
+      assert.deepStrictEqual(plan(shared, {}, undefined).members, { voters: [1], observers: [7] })
       const own = yield* configOf("clientPort=3000\nserver.1=a:1:2;4001\nserver.2=b:1:2;4009")
       assert.deepStrictEqual(seats(own), ["1 127.0.0.1:4001", "2 127.0.0.1:4009"])
-      assert.throws(() => plan(own, 3, undefined), /the configuration names 2 servers/)
+      const flagged = plan(own, { portFlagged: true }, undefined).seats
+      assert.deepStrictEqual(
+        flagged.map((seat) => seat.endpoint.port),
+        [3000, 3001]
+      )
+      assert.throws(() => plan(own, { peers: 3 }, undefined), /the configuration names 2 servers/)
     })
   )
 
   it.effect("does not run out of ports", () =>
     Effect.gen(function* () {
       const config = yield* configOf("clientPort=65534")
-      assert.throws(() => plan(config, 3, undefined), /leaves no port for peer 3/)
+      assert.throws(() => plan(config, { peers: 3 }, undefined), /leaves no port for peer 3/)
     })
   )
 })

@@ -1,0 +1,54 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { readConfig } from "@zkmesh/config"
+import { Effect } from "effect"
+import { doorsAt, readTls } from "../src/doors.ts"
+
+const CERTIFICATES = join(import.meta.dirname, "../../frontend/test/certificates")
+const read = (name: string) => Effect.promise(() => readFile(join(CERTIFICATES, name), "utf8"))
+const tlsOf = (text: string) => Effect.flatMap(readConfig({ file: { name: "zoo.cfg", text } }), readTls)
+const temporary = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "zkmesh-test-"))),
+  (directory) => Effect.promise(() => rm(directory, { recursive: true }))
+)
+
+describe("TLS for clients", () => {
+  it.effect("is off unless a port asks for it", () =>
+    Effect.gen(function* () {
+      assert.isUndefined(yield* tlsOf("ssl.keyStore.location=/nowhere"))
+    })
+  )
+
+  it.effect("reads certificate and key from one file, and demands certificates of clients as ZooKeeper does", () =>
+    Effect.gen(function* () {
+      const keyStore = join(yield* temporary, "keystore.pem")
+      const pem = (yield* read("server.pem")) + (yield* read("server.key"))
+      yield* Effect.promise(() => writeFile(keyStore, pem))
+      const text = `secureClientPort=2281\nssl.keyStore.location=${keyStore}`
+      const trust = `ssl.trustStore.location=${join(CERTIFICATES, "ca.pem")}\nssl.clientAuth=want`
+      assert.deepStrictEqual(yield* tlsOf(text), { cert: pem, key: pem, ca: undefined, clientAuth: "need" })
+      const tls = yield* tlsOf(`${text}\n${trust}`)
+      assert.deepStrictEqual([tls?.ca, tls?.clientAuth], [yield* read("ca.pem"), "want"])
+      const plain = { host: "h", port: 2181 }
+      const secure = { host: "h", port: 2281 }
+      assert.deepStrictEqual(doorsAt(plain, secure, tls), [
+        { endpoint: plain, tls: undefined },
+        { endpoint: secure, tls }
+      ])
+      assert.deepStrictEqual(doorsAt(undefined, undefined, undefined), [])
+    })
+  )
+
+  it.effect("is refused without a certificate and its key", () =>
+    Effect.gen(function* () {
+      const refusal = (text: string) =>
+        Effect.map(Effect.flip(tlsOf(`secureClientPort=2281\n${text}`)), (error) => error.message)
+      assert.strictEqual(yield* refusal(""), "secureClientPort: needs ssl.keyStore.location")
+      assert.include(yield* refusal("ssl.keyStore.location=/nowhere"), "ssl.keyStore.location: cannot be read: ENOENT")
+      const half = join(CERTIFICATES, "server.pem")
+      assert.include(yield* refusal(`ssl.keyStore.location=${half}`), "is no PEM file with a certificate and its key")
+    })
+  )
+})
