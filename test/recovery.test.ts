@@ -44,9 +44,16 @@ describe("a peer that rejoins", () => {
 
   /** How often the present leader has brought a learner up in each way; it says so once a second. */
   async function synchronisations(): Promise<Record<Way, number>> {
-    const monitor = await servers.monitor(await servers.leader())
-    const [diff, snap, trunc] = ["diff", "snap", "trunc"].map((kind) => Number(monitor.get(`zk_${kind}_count`)))
-    return { diff: diff!, snap: snap!, trunc: trunc! }
+    return eventually(
+      async () => {
+        const monitor = await servers.monitor(await servers.leader())
+        const [diff, snap, trunc] = ["diff", "snap", "trunc"].map((kind) => Number(monitor.get(`zk_${kind}_count`)))
+        // A leader of less than a second has said nothing yet.
+        return Number.isNaN(diff) ? undefined : { diff: diff!, snap: snap!, trunc: trunc! }
+      },
+      "the leader's count of synchronisations",
+      5000
+    )
   }
 
   async function assertOneMore(way: Way, before: Record<Way, number>): Promise<void> {
