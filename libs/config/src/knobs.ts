@@ -51,6 +51,16 @@ const words = Schema.String.pipe(
   )
 )
 
+const flag = Schema.String.check(Schema.isPattern(/^(true|false)$/i, { expected: "true or false" })).pipe(
+  Schema.decodeTo(
+    Schema.Boolean,
+    SchemaTransformation.transform({
+      decode: (word): boolean => word.toLowerCase() === "true",
+      encode: (value) => `${value}`
+    })
+  )
+)
+
 const INT = 2 ** 31 - 1
 const count = whole(0, INT)
 const positive = whole(1, INT)
@@ -152,6 +162,12 @@ const ensemble = {
     whole(2, INT),
     "100000",
     mapped("transactions", "a checkpoint of the tree is written at least this often")
+  ),
+  extendedTypesEnabled: knob(flag, "false", zookeeper("", "TTL znodes; must be the same on every server")),
+  enforceQuota: knob(
+    flag,
+    "false",
+    zookeeper("", "hard quotas are kept, not only counted; must be the same on every server")
   ),
   "fastleader.minNotificationInterval": knob(
     positive,

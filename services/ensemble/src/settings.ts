@@ -1,6 +1,6 @@
 /** From the configuration to what each service is started with. */
 import { hostname } from "node:os"
-import { type Config, ConfigError, type Server, sessionTimeouts } from "@zkmesh/config"
+import { type Config, ConfigError, formatServer, type Server, sessionTimeouts } from "@zkmesh/config"
 import type { Sid } from "@zkmesh/numbers"
 import type { FrontendOptions } from "@zkmesh/service-frontend"
 import { type Door, doorName } from "./doors.ts"
@@ -17,7 +17,7 @@ export const membersOf = (servers: ReadonlyArray<Server>): Members => ({
 })
 
 /** The options of the five services of peer `sid`. */
-export const peerSettings = ({ knobs }: Config, sid: Sid, { voters, observers }: Members) => {
+export const peerSettings = ({ knobs, servers }: Config, sid: Sid, { voters, observers }: Members) => {
   const { tickTime: tickTimeMs, initLimit, syncLimit } = knobs
   const { minMs, maxMs } = sessionTimeouts(knobs)
   return {
@@ -44,7 +44,11 @@ export const peerSettings = ({ knobs }: Config, sid: Sid, { voters, observers }:
       snapCount: knobs.snapCount,
       checkpointIntervalMs: knobs["checkpoint.intervalMs"],
       tickTimeMs,
-      syncLimit
+      syncLimit,
+      extendedTypes: knobs.extendedTypesEnabled,
+      enforceQuota: knobs.enforceQuota,
+      // As ZooKeeper shows a membership that is not reconfigured; without server lines there is nothing to show.
+      ...(servers.length === 0 ? {} : { configText: [...servers.map(formatServer), "version=0"].join("\n") })
     },
     session: { sid, tickTimeMs, syncLimit, minSessionTimeoutMs: minMs, maxSessionTimeoutMs: maxMs }
   }
