@@ -163,11 +163,11 @@ const ensemble = {
     "100000",
     mapped("transactions", "a checkpoint of the tree is written at least this often")
   ),
-  extendedTypesEnabled: knob(flag, "false", zookeeper("true|false", "TTL znodes; must be the same on every server")),
+  extendedTypesEnabled: knob(flag, "false", zookeeper("true or false", "TTL znodes; must be the same on every server")),
   enforceQuota: knob(
     flag,
     "false",
-    zookeeper("true|false", "hard quotas are kept, not only counted; must be the same on every server")
+    zookeeper("true or false", "hard quotas are kept, not only counted; must be the same on every server")
   ),
   "fastleader.minNotificationInterval": knob(
     positive,
