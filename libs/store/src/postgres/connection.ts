@@ -3,6 +3,7 @@ import pg from "pg"
 import { StoreError } from "../store.ts"
 import { RowReader } from "./binary.ts"
 import { CopyIn, CopyOut, rawConnection } from "./copy.ts"
+import { Execution } from "./execution.ts"
 
 export interface PostgresOptions {
   /** `postgresql://user:password@host:port/database`; a Unix socket as `postgresql:///database?host=/directory&user=…`. */
@@ -37,6 +38,10 @@ export class Connection {
   private failure: Error | undefined
   /** Resolves when all that was asked before is done: pg wants one statement at a time. */
   private idle: Promise<unknown> = Promise.resolve()
+  /** How many have asked and are not done. */
+  private holders = 0
+  private executing = false
+  private watchdog: NodeJS.Timeout | undefined
 
   private constructor(client: pg.Client, options: PostgresOptions) {
     this.client = client
@@ -77,14 +82,47 @@ export class Connection {
     return this.exclusively(() => this.run(statement, values))
   }
 
+  /** A prepared statement without rows, by the shortest way. */
+  execute(statement: Statement, values: ReadonlyArray<string | Buffer>): Promise<void> {
+    const send = () => this.send(statement, values)
+    return this.holders === 0 ? this.hold(send()) : this.exclusively(send)
+  }
+
+  private send(statement: Statement, values: ReadonlyArray<string | Buffer>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.failure !== undefined) {
+        reject(this.failed(statement.name, this.failure))
+        return
+      }
+      this.executing = true
+      this.watchdog ??= setTimeout(() => {
+        if (!this.executing) return
+        this.failure ??= new Error("Query read timeout")
+        rawConnection(this.client).stream.destroy()
+      }, this.statementTimeoutMs).unref()
+      // One timer for all of them: each begins its wait anew.
+      this.watchdog.refresh()
+      const done = (error: Error | undefined) => {
+        this.executing = false
+        if (error === undefined) resolve()
+        else reject(this.failed(statement.name, error))
+      }
+      this.client.query(new Execution(statement, values, done) as unknown as pg.Submittable)
+    })
+  }
+
   /** `use` with the connection to itself: its statements reach it through the function that it is given. */
   exclusively<A>(use: () => Promise<A>): Promise<A> {
-    const result = this.idle.then(use)
-    // The next one waits for the end, however it comes; who asked gets the error.
-    this.idle = result.then(
-      () => undefined,
-      () => undefined
-    )
+    return this.hold(this.idle.then(use))
+  }
+
+  /** The next one waits for the end of this one, however it comes; who asked gets the error. */
+  private hold<A>(result: Promise<A>): Promise<A> {
+    this.holders++
+    const end = () => {
+      this.holders--
+    }
+    this.idle = result.then(end, end)
     return result
   }
 

@@ -5,8 +5,14 @@ import type { StoreError } from "../store.ts"
 import { COPY_END, COPY_HEADER } from "./binary.ts"
 
 /** What pg's Connection offers to a submittable; @types/pg does not describe it. */
-interface RawConnection {
+export interface RawConnection {
   readonly stream: Socket
+  /** By name: the statements that the server knows. */
+  readonly parsedStatements: Record<string, string | undefined>
+  parse(statement: { readonly name: string; readonly text: string }): void
+  bind(values: { readonly statement: string; readonly values: ReadonlyArray<string | Buffer> }): void
+  execute(portal: object): void
+  sync(): void
   query(text: string): void
   sendCopyFromChunk(chunk: Uint8Array): void
   endCopyFrom(): void

@@ -122,7 +122,8 @@ export class PostgresLog {
     this.tail = batch.last
     const bytes = bufferOf(batch.bytes)
     try {
-      await this.writer.query(APPEND, [batch.last, batch.first, batch.count, crc32(bytes), bytes])
+      const { first, last, count } = batch
+      await this.writer.execute(APPEND, [`${last}`, `${first}`, `${count}`, `${crc32(bytes)}`, bytes])
     } catch (error) {
       throw this.breakBy(error)
     }
