@@ -1,6 +1,6 @@
 import { ensureTools } from "../setup/packages.ts"
 import { Ensemble, Servers } from "../setup/zkmesh.ts"
-import { ZooKeeper } from "../setup/zookeeper.ts"
+import { mode, ZooKeeper } from "../setup/zookeeper.ts"
 import { median, ms, runLoad, show, thousands } from "./run.ts"
 import { type Load, parseServers, type Result } from "./spec.ts"
 
@@ -48,9 +48,9 @@ export async function versus(options: VersusOptions): Promise<ReadonlyArray<Comp
     options.say(`Starting three peers of zkmesh, ${options.placement} placement`)
     contestants.push(await startOurs(options.placement))
     const comparisons: Array<Comparison> = []
-    for (const [name, load] of loads(options)) {
+    for (const [name, load, at] of loads(options)) {
       if (options.only?.includes(name) === false) continue
-      comparisons.push(await compare(name, load, contestants, options))
+      comparisons.push(await compare(name, load, at, contestants, options))
     }
     return comparisons
   } finally {
@@ -88,21 +88,34 @@ async function startOurs(placement: VersusOptions["placement"]): Promise<Contest
   return { name: "zkmesh", connect: servers.connect, stop: () => servers.stop() }
 }
 
-function loads(options: VersusOptions): ReadonlyArray<readonly [string, Omit<Load, "servers">]> {
+/** Which servers a load goes to. Who leads is drawn by lot, so a single session names the role of its server. */
+type Where = "all" | "leader" | "follower"
+
+function loads(options: VersusOptions): ReadonlyArray<readonly [string, Omit<Load, "servers">, Where]> {
   const { nodes, outstanding, readRatio, seconds, sessions, size, warmupSeconds } = options
   const common = { readRatio, size, nodes, root: "/bench", seconds, warmupSeconds }
   const full = { ...common, sessions, outstanding }
+  const lone = { ...common, sessions: 1, outstanding: 1 }
   return [
-    ["setData", { ...full, op: "setData" }],
-    ["getData", { ...full, op: "getData" }],
-    [`mix ${Math.round(readRatio * 100)}/${Math.round(100 - readRatio * 100)}`, { ...full, op: "mix" }],
-    ["setData 1×1", { ...common, sessions: 1, outstanding: 1, op: "setData" }]
+    ["setData", { ...full, op: "setData" }, "all"],
+    ["getData", { ...full, op: "getData" }, "all"],
+    [`mix ${Math.round(readRatio * 100)}/${Math.round(100 - readRatio * 100)}`, { ...full, op: "mix" }, "all"],
+    ["setData 1×1 leader", { ...lone, op: "setData" }, "leader"],
+    ["setData 1×1 follower", { ...lone, op: "setData" }, "follower"]
   ]
+}
+
+async function serversOf({ connect }: Contestant, at: Where): Promise<Load["servers"]> {
+  const servers = parseServers(connect)
+  if (at === "all") return servers
+  const modes = await Promise.all(servers.map(({ port }) => mode(port)))
+  return servers.filter((_, i) => modes[i] === at).slice(0, 1)
 }
 
 async function compare(
   name: string,
   load: Omit<Load, "servers">,
+  at: Where,
   contestants: ReadonlyArray<Contestant>,
   options: VersusOptions
 ): Promise<Comparison> {
@@ -110,8 +123,8 @@ async function compare(
   // The first turn of each is thrown away: both run on a just-in-time compiler.
   for (let round = 0; round <= options.rounds; round++) {
     for (const one of contestants) {
-      const result = await runLoad({ ...load, servers: parseServers(one.connect) })
-      options.say(`${name.padEnd(12)} ${one.name.padEnd(10)} ${round === 0 ? "(warm-up) " : ""}${show(result)}`)
+      const result = await runLoad({ ...load, servers: await serversOf(one, at) })
+      options.say(`${name.padEnd(20)} ${one.name.padEnd(10)} ${round === 0 ? "(warm-up) " : ""}${show(result)}`)
       if (round > 0) results[one.name].push(result)
     }
   }

@@ -31,7 +31,9 @@ export class Nats {
   }
 
   async start(): Promise<void> {
-    this.process = start({ name: "nats-server", command: tools.nats.path, args: ["-c", this.config] })
+    // It shares its cores with everything else: with one processor Go's runtime spins no threads in search of work.
+    const env = { GOMAXPROCS: "1" }
+    this.process = start({ name: "nats-server", command: tools.nats.path, args: ["-c", this.config], env })
     await this.process.port(this.port)
   }
 
