@@ -2,6 +2,7 @@
 import type { Sid, Zxid } from "@zkmesh/numbers"
 import type { TxnBatch } from "@zkmesh/txn"
 import type { RoleChange, Stats } from "./common.ts"
+import type { TraceContext, TracedTxn } from "./trace.ts"
 
 export interface TreeDigest {
   readonly zxid: Zxid
@@ -14,7 +15,12 @@ export type ZnodeToBroadcast =
   /** First on a link: the tree is loaded up to `applied`. What is committed after it follows. */
   | { readonly _tag: "Hello"; readonly applied: Zxid }
   /** Prepared in `epoch`; the leader's broadcast proposes it as it is. */
-  | { readonly _tag: "Propose"; readonly epoch: number; readonly batch: TxnBatch }
+  | {
+      readonly _tag: "Propose"
+      readonly epoch: number
+      readonly batch: TxnBatch
+      readonly traces?: ReadonlyArray<TracedTxn> | undefined
+    }
   /** Applied so far: opens the window for more; `digest` whenever its zxid's counter is a multiple of 128. */
   | { readonly _tag: "Applied"; readonly zxid: Zxid; readonly digest: TreeDigest | undefined }
   /** A checkpoint at `zxid` is durable: the log before it may be purged. */
@@ -23,7 +29,7 @@ export type ZnodeToBroadcast =
 export type BroadcastToZnode =
   | RoleChange
   /** Committed and durable here; contiguous with what came before. */
-  | { readonly _tag: "Committed"; readonly batch: TxnBatch }
+  | { readonly _tag: "Committed"; readonly batch: TxnBatch; readonly traces?: ReadonlyArray<TracedTxn> | undefined }
   /** The leader's digest at a zxid that this peer applies or has applied: a difference stops the peer. */
   | { readonly _tag: "Digest"; readonly digest: TreeDigest }
   /** The checkpoint tables have been replaced (SNAP): drop the tree, load it again, and answer with a new Hello. */
@@ -47,7 +53,7 @@ export type LearnerToLeader =
   | { readonly _tag: "Ack"; readonly zxid: Zxid }
 
 export type LeaderToLearner =
-  | { readonly _tag: "LeaderInfo"; readonly epoch: number }
+  | { readonly _tag: "LeaderInfo"; readonly epoch: number; readonly trace?: TraceContext | undefined }
   | { readonly _tag: "Diff"; readonly after: Zxid }
   /** Drop everything after `zxid`; a Diff from there follows. */
   | { readonly _tag: "Trunc"; readonly zxid: Zxid }
@@ -70,6 +76,7 @@ export type FanOut =
       /** The last zxid before this batch: a learner that has not got it has a gap. */
       readonly previous: Zxid
       readonly batch: TxnBatch
+      readonly traces?: ReadonlyArray<TracedTxn> | undefined
     }
   | {
       readonly _tag: "Commit"

@@ -9,6 +9,7 @@ import type {
   ZnodeToBroadcast
 } from "./broadcast.ts"
 import { type Form, makeCodec, readBatch, readBoolean, writeBatch, writeBoolean } from "./codecs.ts"
+import { readTxnTraces, withTraces, writeTxnTraces } from "./codecsTrace.ts"
 
 const writeDigest = (digest: TreeDigest | undefined, writer: ByteWriter): void => {
   writeBoolean(digest !== undefined, writer)
@@ -25,8 +26,14 @@ const preparedBatch: Form<Extract<ZnodeToBroadcast, { _tag: "Propose" }>> = {
   write: (message, writer) => {
     writer.f64(message.epoch)
     writeBatch(message.batch, writer)
+    writeTxnTraces(message.traces, writer)
   },
-  read: (reader) => ({ _tag: "Propose", epoch: reader.f64(), batch: readBatch(reader) })
+  read: (reader) => ({
+    _tag: "Propose",
+    epoch: reader.f64(),
+    batch: readBatch(reader),
+    ...withTraces(readTxnTraces(reader))
+  })
 }
 
 const appliedUpTo: Form<Extract<ZnodeToBroadcast, { _tag: "Applied" }>> = {
@@ -40,8 +47,11 @@ const appliedUpTo: Form<Extract<ZnodeToBroadcast, { _tag: "Applied" }>> = {
 
 const committed: Form<Extract<BroadcastToZnode, { _tag: "Committed" }>> = {
   code: 1,
-  write: (message, writer) => writeBatch(message.batch, writer),
-  read: (reader) => ({ _tag: "Committed", batch: readBatch(reader) })
+  write: (message, writer) => {
+    writeBatch(message.batch, writer)
+    writeTxnTraces(message.traces, writer)
+  },
+  read: (reader) => ({ _tag: "Committed", batch: readBatch(reader), ...withTraces(readTxnTraces(reader)) })
 }
 
 const ack: Form<Extract<LearnerToLeader, { _tag: "Ack" }>> = {
@@ -78,13 +88,15 @@ const proposal: Form<Extract<FanOut, { _tag: "Propose" }>> = {
     writer.f64(message.epoch)
     writer.f64(message.previous)
     writeBatch(message.batch, writer)
+    writeTxnTraces(message.traces, writer)
   },
   read: (reader) => ({
     _tag: "Propose",
     leader: reader.f64(),
     epoch: reader.f64(),
     previous: reader.f64(),
-    batch: readBatch(reader)
+    batch: readBatch(reader),
+    ...withTraces(readTxnTraces(reader))
   })
 }
 

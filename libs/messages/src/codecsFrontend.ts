@@ -2,6 +2,7 @@
 import type { ByteReader, ByteWriter } from "@zkmesh/bus"
 import { CorruptMessage, type Form, makeCodec } from "./codecs.ts"
 import { readIdentities, writeIdentities } from "./codecsIdentity.ts"
+import { readContext, readRequestTraces, writeContext, writeRequestTraces } from "./codecsTrace.ts"
 import { ClientRequest, type FrontendToSession, type Reply, type SessionToFrontend } from "./frontend.ts"
 
 export const writeRequest = (request: ClientRequest, writer: ByteWriter): void => {
@@ -27,10 +28,12 @@ const requests: Form<Extract<FrontendToSession, { _tag: "Requests" }>> = {
   write: (message, writer) => {
     writer.u32(message.requests.length)
     for (const request of message.requests) writeRequest(request, writer)
+    writeRequestTraces(message.requests, writer)
   },
   read: (reader) => {
     const all: Array<ClientRequest> = []
     for (let left = reader.u32(); left > 0; left--) all.push(readRequest(reader))
+    readRequestTraces(all, reader)
     return { _tag: "Requests", requests: all }
   }
 }
@@ -67,6 +70,7 @@ const connect: Form<Extract<FrontendToSession, { _tag: "Connect" }>> = {
     writer.f64(message.lastZxidSeen)
     writer.u8(message.readOnly ? 1 : 0)
     writeIdentities([message.identity], writer)
+    if (message.trace !== undefined) writeContext(message.trace, writer)
   },
   read: (reader) => ({
     _tag: "Connect",
@@ -76,7 +80,8 @@ const connect: Form<Extract<FrontendToSession, { _tag: "Connect" }>> = {
     timeoutMs: reader.f64(),
     lastZxidSeen: reader.f64(),
     readOnly: reader.u8() !== 0,
-    identity: oneIdentity(reader)
+    identity: oneIdentity(reader),
+    ...(reader.remaining === 0 ? {} : { trace: readContext(reader) })
   })
 }
 

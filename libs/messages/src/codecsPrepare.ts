@@ -1,6 +1,7 @@
 /** Between a session service and the leader: its znode, and its session service. */
 import { CorruptMessage, type Form, makeCodec } from "./codecs.ts"
 import { readIdentities, writeIdentities } from "./codecsIdentity.ts"
+import { readRequestTraces, writeRequestTraces } from "./codecsTrace.ts"
 import { type PrepareToSession, type SessionToExpiry, type SessionToPrepare, WriteRequest } from "./prepare.ts"
 
 const writes: Form<Extract<SessionToPrepare, { _tag: "Writes" }>> = {
@@ -23,6 +24,7 @@ const writes: Form<Extract<SessionToPrepare, { _tag: "Writes" }>> = {
       writer.u32(request.end - request.start)
       writer.rawRange(request.buffer, request.start, request.end)
     }
+    writeRequestTraces(requests, writer)
   },
   read: (reader) => {
     const table = readIdentities(reader)
@@ -39,6 +41,7 @@ const writes: Form<Extract<SessionToPrepare, { _tag: "Writes" }>> = {
       const start = reader.skip(size)
       requests.push(new WriteRequest(session, connection, seq, xid, op, identity, reader.memory, start, start + size))
     }
+    readRequestTraces(requests, reader)
     return { _tag: "Writes", requests }
   }
 }

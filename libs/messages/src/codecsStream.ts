@@ -4,6 +4,15 @@ import type { SessionId, Zxid } from "@zkmesh/numbers"
 import { CorruptMessage, type Form, makeCodec, readAcls, writeAcls } from "./codecs.ts"
 import { readRequest, writeRequest } from "./codecsFrontend.ts"
 import { readIdentities, writeIdentities } from "./codecsIdentity.ts"
+import {
+  readAnswerTraces,
+  readRequestTraces,
+  readTxnTraces,
+  withTraces,
+  writeAnswerTraces,
+  writeRequestTraces,
+  writeTxnTraces
+} from "./codecsTrace.ts"
 import type { Identity, SessionRecord } from "./common.ts"
 import type { ClientRequest } from "./frontend.ts"
 import type { AppliedTxn, ChangeEvent, SessionToZnode, WatchMode, WatchRegistration, ZnodeToSession } from "./stream.ts"
@@ -18,6 +27,7 @@ const reads: Form<Extract<SessionToZnode, { _tag: "Reads" }>> = {
       writer.f64(message.sessions[index]!)
       writeRequest(message.requests[index]!, writer)
     }
+    writeRequestTraces(message.requests, writer)
   },
   read: (reader) => {
     const table = readIdentities(reader)
@@ -31,6 +41,7 @@ const reads: Form<Extract<SessionToZnode, { _tag: "Reads" }>> = {
       sessions.push(reader.f64())
       requests.push(readRequest(reader))
     }
+    readRequestTraces(requests, reader)
     return { _tag: "Reads", requests, identities, sessions }
   }
 }
@@ -47,6 +58,7 @@ const readsAfter: Form<Extract<SessionToZnode, { _tag: "ReadsAfter" }>> = {
       writer.u32(message.seqs[index]!)
       writeRequest(message.requests[index]!, writer)
     }
+    writeRequestTraces(message.requests, writer)
   },
   read: (reader) => {
     const table = readIdentities(reader)
@@ -64,6 +76,7 @@ const readsAfter: Form<Extract<SessionToZnode, { _tag: "ReadsAfter" }>> = {
       seqs.push(reader.u32())
       requests.push(readRequest(reader))
     }
+    readRequestTraces(requests, reader)
     return { _tag: "ReadsAfter", requests, identities, sessions, connections, seqs }
   }
 }
@@ -101,6 +114,7 @@ const writeAnswers = (message: ReadReplies | RepliesAfter, writer: ByteWriter): 
   writer.u8(watches === undefined ? 0 : 1)
   if (watches !== undefined) writeWatches(watches, writer)
   writer.bytes(message.buffer)
+  writeAnswerTraces(message.traces, writer)
 }
 
 const readAnswers = (reader: ByteReader): Omit<ReadReplies, "_tag"> => {
@@ -108,7 +122,7 @@ const readAnswers = (reader: ByteReader): Omit<ReadReplies, "_tag"> => {
   const ends: Array<number> = []
   for (let left = reader.u32(); left > 0; left--) ends.push(reader.u32())
   const watches = reader.u8() === 0 ? undefined : readWatches(reader)
-  return { zxid, buffer: reader.bytes(), ends, watches }
+  return { zxid, buffer: reader.bytes(), ends, watches, ...withTraces(readAnswerTraces(reader)) }
 }
 
 const readReplies: Form<ReadReplies> = {
@@ -236,12 +250,13 @@ const applied: Form<Extract<ZnodeToSession, { _tag: "Applied" }>> = {
     writer.f64(message.zxid)
     writer.u32(message.txns.length)
     for (const txn of message.txns) writeTxn(txn, writer)
+    writeTxnTraces(message.traces, writer)
   },
   read: (reader) => {
     const zxid = reader.f64()
     const txns: Array<AppliedTxn> = []
     for (let left = reader.u32(); left > 0; left--) txns.push(readTxn(reader))
-    return { _tag: "Applied", zxid, txns }
+    return { _tag: "Applied", zxid, txns, ...withTraces(readTxnTraces(reader)) }
   }
 }
 

@@ -1,6 +1,7 @@
 /** election's neighbours: its own peer's broadcast (which dials it), and the other elections by the topic `election`. */
 import type { Sid, Zxid } from "@zkmesh/numbers"
 import type { Role } from "./common.ts"
+import type { TraceContext } from "./trace.ts"
 
 export interface Vote {
   readonly leader: Sid
@@ -27,4 +28,9 @@ export type BroadcastToElection =
   /** The leader that was elected is established in `epoch`: later joiners are told so. */
   | { readonly _tag: "Settled"; readonly role: Role; readonly epoch: number }
 
-export type ElectionToBroadcast = { readonly _tag: "Elected"; readonly leader: Sid; readonly round: number }
+export type ElectionToBroadcast = {
+  readonly _tag: "Elected"
+  readonly leader: Sid
+  readonly round: number
+  readonly trace?: TraceContext | undefined
+}

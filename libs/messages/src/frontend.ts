@@ -1,6 +1,7 @@
 /** frontend ⇄ session: the frontend dials `session.<sid>`; one link carries all of its client connections. */
 import type { SessionId, Zxid } from "@zkmesh/numbers"
 import type { Identity, Role, Stats } from "./common.ts"
+import type { TraceContext } from "./trace.ts"
 
 /** One client request, still in the memory in which it came from the socket: [start, end) is its body, after xid and type. */
 export class ClientRequest {
@@ -10,14 +11,25 @@ export class ClientRequest {
   readonly buffer: Uint8Array
   readonly start: number
   readonly end: number
+  /** undefined unless it is sampled. */
+  trace: TraceContext | undefined
 
-  constructor(conn: number, xid: number, op: number, buffer: Uint8Array, start: number, end: number) {
+  constructor(
+    conn: number,
+    xid: number,
+    op: number,
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+    trace?: TraceContext | undefined
+  ) {
     this.conn = conn
     this.xid = xid
     this.op = op
     this.buffer = buffer
     this.start = start
     this.end = end
+    this.trace = trace
   }
 }
 
@@ -35,6 +47,7 @@ export type FrontendToSession =
       readonly lastZxidSeen: Zxid
       readonly readOnly: boolean
       readonly identity: Identity
+      readonly trace?: TraceContext | undefined
     }
   /** The connection has proved another id (auth, SASL): holds for requests that come after. */
   | { readonly _tag: "Identify"; readonly conn: number; readonly identity: Identity }

@@ -1,6 +1,7 @@
 /** session (any peer) ⇄ the leader's znode: the session dials `znode.<leader>` with the `prepare` protocol; writes go up. */
 import type { SessionId, Sid, Zxid } from "@zkmesh/numbers"
 import type { Identity } from "./common.ts"
+import type { TraceContext } from "./trace.ts"
 
 /** A request that becomes a transaction. (session, connection, seq) names it for ever. */
 export class WriteRequest {
@@ -15,6 +16,8 @@ export class WriteRequest {
   readonly buffer: Uint8Array
   readonly start: number
   readonly end: number
+  /** undefined unless it is sampled. */
+  trace: TraceContext | undefined
 
   constructor(
     session: SessionId,
@@ -25,7 +28,8 @@ export class WriteRequest {
     identity: Identity,
     buffer: Uint8Array,
     start: number,
-    end: number
+    end: number,
+    trace?: TraceContext | undefined
   ) {
     this.session = session
     this.connection = connection
@@ -36,6 +40,7 @@ export class WriteRequest {
     this.buffer = buffer
     this.start = start
     this.end = end
+    this.trace = trace
   }
 }
 
@@ -53,6 +58,7 @@ export type SessionToPrepare =
       readonly lastZxidSeen: Zxid
       readonly peer: Sid
       readonly token: number
+      readonly trace?: TraceContext | undefined
     }
 
 export type PrepareToSession =

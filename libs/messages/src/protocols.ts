@@ -10,6 +10,7 @@ import type { BroadcastToElection, ElectionToBroadcast, Notification } from "./e
 import type { FrontendToSession, SessionToFrontend } from "./frontend.ts"
 import type { ExpiryToSession, PrepareToSession, SessionToExpiry, SessionToPrepare } from "./prepare.ts"
 import type { SessionToZnode, ZnodeToSession } from "./stream.ts"
+import type { TraceMessage } from "./trace.ts"
 
 /** frontend → session. */
 export const frontendProtocol: Protocol<FrontendToSession, SessionToFrontend> = {
@@ -62,4 +63,5 @@ export const learnerProtocol: Protocol<LearnerToLeader, LeaderToLearner> = {
 }
 
 export const proposalsTopic: Topic<FanOut> = { name: "proposals", codec: fanOut }
+export const tracesTopic: Topic<TraceMessage> = { name: "traces", codec: makeCodec<TraceMessage>() }
 export const electionTopic: Topic<Notification> = { name: "election", codec: makeCodec<Notification>() }

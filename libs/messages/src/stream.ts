@@ -4,6 +4,7 @@ import type { SessionId, Zxid } from "@zkmesh/numbers"
 import type { Acl, EventType } from "@zkmesh/protocol"
 import type { Identity, RoleChange, SessionRecord, Stats } from "./common.ts"
 import type { ClientRequest } from "./frontend.ts"
+import type { TracedAnswer, TracedTxn } from "./trace.ts"
 
 /** A batch of requests that change nothing: reads, pings, watch registrations. `identities[i]` belongs to `requests[i]`. */
 export type SessionToZnode =
@@ -85,6 +86,7 @@ export type ZnodeToSession =
       readonly buffer: Uint8Array
       readonly ends: ReadonlyArray<number>
       readonly watches: ReadonlyArray<WatchRegistration> | undefined
+      readonly traces?: ReadonlyArray<TracedAnswer> | undefined
     }
   /** Answers to the oldest reads of one connection that were to come after a write of its, in their order. */
   | {
@@ -95,6 +97,12 @@ export type ZnodeToSession =
       readonly buffer: Uint8Array
       readonly ends: ReadonlyArray<number>
       readonly watches: ReadonlyArray<WatchRegistration> | undefined
+      readonly traces?: ReadonlyArray<TracedAnswer> | undefined
     }
-  | { readonly _tag: "Applied"; readonly zxid: Zxid; readonly txns: ReadonlyArray<AppliedTxn> }
+  | {
+      readonly _tag: "Applied"
+      readonly zxid: Zxid
+      readonly txns: ReadonlyArray<AppliedTxn>
+      readonly traces?: ReadonlyArray<TracedTxn> | undefined
+    }
   | { readonly _tag: "Answer"; readonly id: number; readonly stats: Stats }
