@@ -1,4 +1,4 @@
-import type { ClientRequest, Identity, Reply, SessionToFrontend, WriteRequest } from "@zkmesh/messages"
+import type { ClientRequest, Identity, Reply, SessionToFrontend, TraceContext, WriteRequest } from "@zkmesh/messages"
 import type { SessionId, Zxid } from "@zkmesh/numbers"
 import { Fifo } from "./fifo.ts"
 
@@ -46,6 +46,8 @@ export interface Opening {
   readonly password: Uint8Array
   readonly timeoutMs: number
   readonly lastZxidSeen: Zxid
+  /** undefined unless it is sampled. */
+  readonly trace?: TraceContext | undefined
 }
 
 export class Connection {

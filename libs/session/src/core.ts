@@ -139,7 +139,8 @@ export class SessionCore {
     if (toZnode.length + toPrepare.length + toFrontends.length === 0 && touch === undefined) return undefined
     this.toZnode = []
     this.touch = undefined
-    return { toZnode, toPrepare, touch, toFrontends }
+    const fired = this.watchers.takeFired()
+    return { toZnode, toPrepare, touch, toFrontends, ...(fired === undefined ? {} : { fired }) }
   }
 
   /** Ends a connection; its frontend flushes what it was sent before, then closes the socket. */
@@ -190,7 +191,8 @@ export class SessionCore {
       sessionId: message.sessionId,
       password: message.password,
       timeoutMs: Math.min(Math.max(message.timeoutMs, minSessionTimeoutMs), maxSessionTimeoutMs),
-      lastZxidSeen: message.lastZxidSeen
+      lastZxidSeen: message.lastZxidSeen,
+      trace: message.trace
     })
     frontend.connections.set(message.conn, connection)
     this.opening.set(token, connection)

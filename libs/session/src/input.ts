@@ -7,7 +7,8 @@ import type {
   SessionToZnode,
   ZnodeToSession
 } from "@zkmesh/messages"
-import type { SessionId, Sid } from "@zkmesh/numbers"
+import type { SessionId, Sid, Zxid } from "@zkmesh/numbers"
+import type { EventType } from "@zkmesh/protocol"
 import type { MayRead } from "./watchers.ts"
 
 export interface SessionOptions {
@@ -48,12 +49,23 @@ export interface SessionOutput {
   /** Sessions to report to the leader. */
   readonly touch: ReadonlyArray<SessionId> | undefined
   readonly toFrontends: ReadonlyArray<{ readonly link: string; readonly messages: ReadonlyArray<SessionToFrontend> }>
+  /** Watches that sampled transactions have fired. */
+  readonly fired?: ReadonlyArray<Fired>
 }
 
 /** Where writes go: the shell keeps a prepare link open to exactly this leader in exactly this epoch. */
 export interface Leader {
   readonly sid: Sid
   readonly epoch: number
+}
+
+/** A watch that a sampled transaction has fired. */
+export interface Fired {
+  readonly zxid: Zxid
+  readonly type: EventType
+  readonly path: string
+  /** Who is told. */
+  readonly session: SessionId
 }
 
 export type { Role }

@@ -80,4 +80,5 @@ export class Order {
 }
 
 /** A ping: keeps a request's place in the znode's stream. */
-const standIn = ({ conn }: ClientRequest): ClientRequest => new Request(conn, Xid.ping, OpCode.ping, NOTHING, 0, 0)
+const standIn = ({ conn, trace }: ClientRequest): ClientRequest =>
+  new Request(conn, Xid.ping, OpCode.ping, NOTHING, 0, 0, trace)

@@ -81,8 +81,15 @@ export class Stream {
   }
 
   applied(message: Applied, now: number): void {
+    const { traces } = message
+    let sampled = 0
     for (const txn of message.txns) {
       this.zxid = txn.zxid
+      if (traces !== undefined) {
+        const isSampled = traces[sampled]?.zxid === txn.zxid
+        if (isSampled) sampled++
+        this.core.watchers.note(isSampled)
+      }
       // Events first: nobody may read the change, or hear of its success, before those who watch have been told.
       if (txn.events !== undefined) for (const event of txn.events) this.core.watchers.fire(event, txn.zxid)
       const change = txn.sessionChange
@@ -90,6 +97,7 @@ export class Stream {
       if (txn.seq > 0) this.finished(txn)
       if (change?.kind === "closed") this.closed(change.id)
     }
+    if (traces !== undefined) this.core.watchers.note(false)
     this.zxid = message.zxid
   }
 

@@ -37,7 +37,7 @@ export class ToLeader {
 
   open(connection: Connection): void {
     if (!this.isOpen) return
-    const { sessionId, password, timeoutMs, lastZxidSeen } = connection.opening!
+    const { sessionId, password, timeoutMs, lastZxidSeen, trace } = connection.opening!
     const { sid, opens } = this
     opens.push({
       _tag: "Open",
@@ -46,15 +46,16 @@ export class ToLeader {
       timeoutMs,
       lastZxidSeen,
       peer: sid,
-      token: connection.token
+      token: connection.token,
+      ...(trace === undefined ? {} : { trace })
     })
   }
 
   /** Gives the request its number for ever. */
   write(connection: Connection, request: ClientRequest, identity: Identity): void {
     const { session, connection: made } = connection
-    const { xid, op, buffer, start, end } = request
-    const write = new WriteRequest(session, made, ++connection.seq, xid, op, identity, buffer, start, end)
+    const { xid, op, buffer, start, end, trace } = request
+    const write = new WriteRequest(session, made, ++connection.seq, xid, op, identity, buffer, start, end, trace)
     connection.pending.push(write)
     if (this.isOpen) this.writes.push(write)
   }

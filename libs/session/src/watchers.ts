@@ -2,6 +2,7 @@ import type { ChangeEvent, Identity, WatchMode } from "@zkmesh/messages"
 import type { Zxid } from "@zkmesh/numbers"
 import { type Acl, EventType, type JuteWriter, parentOf, type WatcherType, writeNotification } from "@zkmesh/protocol"
 import type { Connection } from "./connection.ts"
+import type { Fired } from "./input.ts"
 import { WatchTable } from "./watchTable.ts"
 
 /** True if someone with these ids may read a node with this ACL. */
@@ -15,6 +16,9 @@ export class Watchers {
   private readonly writer: JuteWriter
   private readonly mayRead: MayRead
   private hits: Array<number> = []
+  /** What sampled transactions have fired; undefined while the transaction that passes by is not sampled. */
+  private noting: Array<Fired> | undefined
+  private fired: Array<Fired> | undefined
 
   constructor(mayRead: MayRead, writer: JuteWriter) {
     this.mayRead = mayRead
@@ -46,6 +50,19 @@ export class Watchers {
     connection.watcher = -1
   }
 
+  /** Whether what fires from here on is noted: a sampled transaction passes by, or does not any more. */
+  note(isSampled: boolean): void {
+    if (isSampled) this.fired ??= []
+    this.noting = isSampled ? this.fired : undefined
+  }
+
+  /** What has been noted since the last call; undefined if nothing. */
+  takeFired(): ReadonlyArray<Fired> | undefined {
+    const { fired } = this
+    this.fired = undefined
+    return fired === undefined || fired.length === 0 ? undefined : fired
+  }
+
   /** Tells everybody whom this change concerns; the frames lie in their connections' order like replies. */
   fire(event: ChangeEvent, zxid: Zxid): void {
     if (this.table.count === 0) return
@@ -75,6 +92,7 @@ export class Watchers {
       if (acl !== undefined && !this.mayRead(acl, connection.identity)) continue
       frame ??= this.notification(type, path, zxid)
       connection.frontend?.reply(connection.conn, frame, 0)
+      this.noting?.push({ zxid, type, path, session: connection.session })
     }
     if (hits.length > 1024) this.hits = []
     else hits.length = 0

@@ -4,7 +4,15 @@
  * A session service may hear of a new leader before the leader's own znode does: its link then waits for its epoch. A
  * link for an epoch that is over, or that this peer does not lead, is broken, and its asker finds the right one.
  */
-import type { PrepareToSession, RoleChange, SessionToPrepare, WriteRequest, ZnodeToBroadcast } from "@zkmesh/messages"
+import type {
+  PrepareToSession,
+  RoleChange,
+  SessionToPrepare,
+  TraceContext,
+  TracedTxn,
+  WriteRequest,
+  ZnodeToBroadcast
+} from "@zkmesh/messages"
 import type { Zxid } from "@zkmesh/numbers"
 import type { LinkId, ZnodeOptions } from "./input.ts"
 import { type OpenRequest, Preparer, type Verdict } from "./prepare.ts"
@@ -30,6 +38,8 @@ export class Leading {
   private readonly askers = new Map<LinkId, Asker>()
   private breaks: Array<{ readonly link: LinkId; readonly detail: string }> = []
   private proposals: Array<ZnodeToBroadcast> = []
+  /** What is sampled of the batch under way. */
+  private traces: Array<TracedTxn> | undefined
   /** Proposed, not applied yet. */
   private inFlight: Array<{ readonly last: Zxid; readonly bytes: number }> = []
   private inFlightBytes = 0
@@ -65,6 +75,7 @@ export class Leading {
     this.inFlight = []
     this.inFlightBytes = 0
     this.proposals = []
+    this.traces = undefined
   }
 
   opened(link: LinkId): void {
@@ -138,15 +149,24 @@ export class Leading {
   private handle(link: LinkId, asker: Asker, message: SessionToPrepare, wallMs: number): void {
     if (message._tag === "Hello") return
     if (message._tag === "Open") {
-      this.verdictOnOpen(link, asker, message, this.preparer.open(message, wallMs))
+      const verdict = this.preparer.open(message, wallMs)
+      if (message.trace !== undefined && verdict === "prepared") this.noteTrace(message.trace)
+      this.verdictOnOpen(link, asker, message, verdict)
       return
     }
     for (const request of message.requests) {
       const verdict = this.preparer.prepare(request, wallMs)
       if (verdict !== "prepared") this.verdictOnWrite(link, asker, request, verdict)
+      else if (request.trace !== undefined) this.noteTrace(request.trace)
       if (!this.askers.has(link)) return
       if (this.preparer.pendingBytes >= MAX_BATCH_BYTES) this.propose()
     }
+  }
+
+  /** The transaction prepared last is a sampled one. */
+  private noteTrace(trace: TraceContext): void {
+    this.traces ??= []
+    this.traces.push({ zxid: this.preparer.last, trace })
   }
 
   private verdictOnOpen(link: LinkId, asker: Asker, { token, session }: OpenRequest, verdict: Verdict): void {
@@ -171,7 +191,10 @@ export class Leading {
     const batch = this.preparer.take()
     if (batch === undefined) return
     const size = batch.bytes.length
-    this.proposals.push({ _tag: "Propose", epoch: this.role.epoch, batch })
+    const { traces } = this
+    const proposal = { _tag: "Propose", epoch: this.role.epoch, batch } as const
+    this.traces = undefined
+    this.proposals.push(traces === undefined ? proposal : { ...proposal, traces })
     this.inFlight.push({ last: batch.last, bytes: size })
     this.inFlightBytes += size
     const { counters } = this
