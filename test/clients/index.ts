@@ -2,6 +2,7 @@ import { join } from "node:path"
 import { temporary } from "../setup/directories.ts"
 import { tools } from "../setup/packages.ts"
 import { run } from "../setup/processes.ts"
+import { javaClient } from "./java.ts"
 import { checkZkCli } from "./zkcli.ts"
 
 const here = import.meta.dirname
@@ -11,7 +12,8 @@ export const clients: ReadonlyArray<{ readonly name: string; readonly check: (co
   { name: "kazoo", check: (connect) => kazoo("kazoo_daily.py", connect) },
   { name: "kazoo's recipes", check: (connect) => kazoo("kazoo_recipes.py", connect) },
   { name: "zkCli.sh", check: checkZkCli },
-  { name: "the C client", check: cClient }
+  { name: "the C client", check: cClient },
+  { name: "the Java client and Curator", check: javaClient }
 ]
 
 async function kazoo(script: string, connect: string): Promise<void> {

@@ -11,6 +11,12 @@ interface Tool {
 export const tools = {
   zookeeper: { path: "/usr/share/java/zookeeper.jar", packages: ["zookeeper", "default-jre-headless"] },
   java: { path: "/usr/bin/java", packages: ["default-jre-headless"] },
+  curator: {
+    path: "/usr/share/java/curator-recipes.jar",
+    packages: ["libcurator-recipes-java", "libcurator-framework-java", "libcurator-client-java"]
+  },
+  // A compiler of 6 MB, most of which ZooKeeper's package brings anyway, instead of a JDK of 70.
+  javaCompiler: { path: "/usr/share/java/eclipse-jdt-core.jar", packages: ["libeclipse-jdt-core-java"] },
   zkCli: { path: "/usr/share/zookeeper/bin/zkCli.sh", packages: ["zookeeper"] },
   kazoo: { path: "/usr/lib/python3/dist-packages/kazoo/client.py", packages: ["python3-kazoo"] },
   python: { path: "/usr/bin/python3", packages: ["python3"] },
