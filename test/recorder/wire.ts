@@ -96,8 +96,13 @@ export class Reader {
   }
 
   buffer(): Buffer {
+    return this.nullable() ?? Buffer.alloc(0)
+  }
+
+  /** Null is told from empty. */
+  nullable(): Buffer | null {
     const length = this.int()
-    if (length < 0) return Buffer.alloc(0)
+    if (length < 0) return null
     this.at += length
     return this.bytes.subarray(this.at - length, this.at)
   }

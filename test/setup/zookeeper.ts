@@ -5,22 +5,36 @@ import { fourLetterWord } from "./four-letter-words.ts"
 import { freePorts } from "./ports.ts"
 import { eventually, type Running, start } from "./processes.ts"
 
+export interface ZooKeeperOptions {
+  readonly tickTimeMs?: number
+  /** System properties, `-Dname=value`: what zoo.cfg cannot say. */
+  readonly jvm?: ReadonlyArray<string>
+  /** A lone server that behaves as one of an ensemble does, not as a stand-alone one. */
+  readonly quorumOfOne?: boolean
+}
+
 /** Apache ZooKeeper of Debian: what the clients were written for, and what we are measured against. */
 export class ZooKeeper {
   readonly connect: string
   readonly ports: ReadonlyArray<number>
   readonly directory: string
+  private readonly jvm: ReadonlyArray<string>
   private readonly processes: Array<Running | undefined>
 
-  private constructor(directory: string, ports: ReadonlyArray<number>) {
+  private constructor(directory: string, ports: ReadonlyArray<number>, jvm: ReadonlyArray<string>) {
     this.directory = directory
     this.ports = ports
+    this.jvm = jvm
     this.connect = ports.map((port) => `127.0.0.1:${port}`).join(",")
     this.processes = ports.map(() => undefined)
   }
 
   /** One or three servers, configured as their users do; returns once they serve. */
-  static async start(servers: number, extra: ReadonlyArray<string> = []): Promise<ZooKeeper> {
+  static async start(
+    servers: number,
+    extra: ReadonlyArray<string> = [],
+    options: ZooKeeperOptions = {}
+  ): Promise<ZooKeeper> {
     const directory = temporary("zookeeper")
     const ports = await freePorts(3 * servers)
     const clients = ports.slice(0, servers)
@@ -32,22 +46,23 @@ export class ZooKeeper {
       writeFileSync(
         join(directory, `${i + 1}.cfg`),
         [
-          "tickTime=2000",
+          `tickTime=${options.tickTimeMs ?? 2000}`,
           "initLimit=10",
           "syncLimit=5",
           `dataDir=${dataDir}`,
-          `clientPort=${port}`,
-          "clientPortAddress=127.0.0.1",
           "maxClientCnxns=0",
           "admin.enableServer=false",
           "4lw.commands.whitelist=*",
           ...extra,
           ...(servers > 1 ? members : []),
+          ...(options.quorumOfOne === true
+            ? ["standaloneEnabled=false", `${members[0]}:participant;127.0.0.1:${port}`]
+            : [`clientPort=${port}`, "clientPortAddress=127.0.0.1"]),
           ""
         ].join("\n")
       )
     }
-    const ensemble = new ZooKeeper(directory, clients)
+    const ensemble = new ZooKeeper(directory, clients, options.jvm ?? [])
     for (const i of clients.keys()) ensemble.startServer(i)
     await ensemble.serving()
     return ensemble
@@ -61,6 +76,7 @@ export class ZooKeeper {
       args: [
         "-Xmx1000m",
         "-Dzookeeper.jmx.log4j.disable=true",
+        ...this.jvm,
         "-cp",
         "/etc/zookeeper/conf:/usr/share/java/zookeeper.jar",
         "org.apache.zookeeper.server.quorum.QuorumPeerMain",

@@ -169,6 +169,26 @@ const ensemble = {
     "false",
     zookeeper("true or false", "hard quotas are kept, not only counted; must be the same on every server")
   ),
+  skipACL: knob(
+    Schema.Literals(["yes", "no"]),
+    "no",
+    zookeeper("choice", "yes: nobody's permissions are checked; must be the same on every server")
+  ),
+  "znode.container.checkIntervalMs": knob(
+    positive,
+    "60000",
+    zookeeper("ms", "how often the leader looks for empty containers and TTL znodes past their time")
+  ),
+  "znode.container.maxPerMinute": knob(
+    positive,
+    "10000",
+    zookeeper("znodes", "how many of them it deletes in a minute at most")
+  ),
+  "znode.container.maxNeverUsedIntervalMs": knob(
+    count,
+    "0",
+    zookeeper("ms", "how long a container may wait for its first child; 0: for ever")
+  ),
   "fastleader.minNotificationInterval": knob(
     positive,
     "200",

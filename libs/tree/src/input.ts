@@ -28,6 +28,10 @@ export interface ZnodeOptions {
   readonly containerCheckIntervalMs: number
   /** How many of them it deletes at most each time. */
   readonly containerMaxPerCheck: number
+  /** How long a container may wait for its first child; default 0, for ever. */
+  readonly containerMaxNeverUsedMs?: number
+  /** Nobody's permissions are checked, `zookeeper.skipACL`; default no. */
+  readonly skipAcl?: boolean
   /** How much may be prepared and not applied yet. */
   readonly proposalWindowBytes: number
 }

@@ -13,7 +13,7 @@ import type {
   WriteRequest,
   ZnodeToBroadcast
 } from "@zkmesh/messages"
-import type { Zxid } from "@zkmesh/numbers"
+import type { Sid, Zxid } from "@zkmesh/numbers"
 import type { LinkId, ZnodeOptions } from "./input.ts"
 import { type OpenRequest, Preparer, type Verdict } from "./prepare.ts"
 import type { Tree } from "./tree.ts"
@@ -26,6 +26,7 @@ const MAX_WAITING = 200_000
 interface Asker {
   /** 0: it has not said yet. */
   epoch: number
+  peer: Sid
   /** Messages that came before they could be prepared. */
   waiting: Array<SessionToPrepare>
   requests: number
@@ -43,6 +44,8 @@ export class Leading {
   /** Proposed, not applied yet. */
   private inFlight: Array<{ readonly last: Zxid; readonly bytes: number }> = []
   private inFlightBytes = 0
+  /** Somebody at another peer waits for what is being prepared. */
+  private isAwaited = false
   private role: RoleChange
   private nextSweepMs = 0
   /** Counts for an operator. */
@@ -79,7 +82,7 @@ export class Leading {
   }
 
   opened(link: LinkId): void {
-    this.askers.set(link, { epoch: 0, waiting: [], requests: 0, outbox: [] })
+    this.askers.set(link, { epoch: 0, peer: 0, waiting: [], requests: 0, outbox: [] })
   }
 
   broken(link: LinkId): void {
@@ -125,6 +128,7 @@ export class Leading {
     for (const message of messages) {
       if (message._tag === "Hello") {
         asker.epoch = message.epoch
+        asker.peer = message.peer
         this.settle(link, asker)
       } else if (this.mayPrepare(asker) && asker.waiting.length === 0) this.handle(link, asker, message, wallMs)
       else this.wait(link, asker, message)
@@ -148,13 +152,16 @@ export class Leading {
 
   private handle(link: LinkId, asker: Asker, message: SessionToPrepare, wallMs: number): void {
     if (message._tag === "Hello") return
+    const isElsewhere = asker.peer !== this.options.sid
     if (message._tag === "Open") {
+      this.isAwaited ||= isElsewhere
       const verdict = this.preparer.open(message, wallMs)
       if (message.trace !== undefined && verdict === "prepared") this.noteTrace(message.trace)
       this.verdictOnOpen(link, asker, message, verdict)
       return
     }
     for (const request of message.requests) {
+      this.isAwaited ||= isElsewhere
       const verdict = this.preparer.prepare(request, wallMs)
       if (verdict !== "prepared") this.verdictOnWrite(link, asker, request, verdict)
       else if (request.trace !== undefined) this.noteTrace(request.trace)
@@ -192,7 +199,8 @@ export class Leading {
     if (batch === undefined) return
     const size = batch.bytes.length
     const { traces } = this
-    const proposal = { _tag: "Propose", epoch: this.role.epoch, batch } as const
+    const proposal = { _tag: "Propose", epoch: this.role.epoch, batch, patient: !this.isAwaited } as const
+    this.isAwaited = false
     this.traces = undefined
     this.proposals.push(traces === undefined ? proposal : { ...proposal, traces })
     this.inFlight.push({ last: batch.last, bytes: size })

@@ -11,7 +11,7 @@ import { ErrorCode, JuteError, JuteReader, OpCode, readAcls, readMultiRequest } 
 import type { TxnBatch } from "@zkmesh/txn"
 import { type AclList, isOpen, OPEN_ACL, OPEN_ACL_BYTES } from "./acl.ts"
 import { NodeOps } from "./nodeops.ts"
-import { Overlay } from "./overlay.ts"
+import { type NodeState, Overlay } from "./overlay.ts"
 import { Kind } from "./rows.ts"
 import type { Tree } from "./tree.ts"
 import { BatchWriter, writeOpenBody } from "./txns.ts"
@@ -39,6 +39,8 @@ export interface PreparerOptions {
   readonly extendedTypes: boolean
   /** Whether hard limits are kept, `zookeeper.enforceQuota`; default no. They are compared with what is applied. */
   readonly enforceQuota?: boolean
+  /** How long a container may wait for its first child, `znode.container.maxNeverUsedIntervalMs`; default 0, for ever. */
+  readonly containerMaxNeverUsedMs?: number
 }
 
 /** A session as prepare sees it: ahead of the tree by what is in flight. */
@@ -56,6 +58,7 @@ export class Preparer {
   private readonly out = new BatchWriter()
   private readonly ops: NodeOps
   private readonly reader = new JuteReader(Buffer.alloc(0))
+  private readonly maxNeverUsedMs: number
   private readonly sessions = new Map<SessionId, PreparedSession>()
   /** Of sessions that are being created: an open that is asked for again is known by its token. */
   private readonly tokens = new Map<number, Zxid>()
@@ -67,6 +70,7 @@ export class Preparer {
     this.tree = tree
     this.overlay = new Overlay(tree)
     this.ops = new NodeOps(tree, this.overlay, this.out, options)
+    this.maxNeverUsedMs = options.containerMaxNeverUsedMs ?? 0
   }
 
   /** Leads from here on: the tree has everything that the epoch began with. */
@@ -249,8 +253,7 @@ export class Preparer {
       if (swept === limit || this.isExhausted()) break
       const state = this.overlay.get(this.tree.nodes.path(slot))
       if (!state.exists || state.numChildren > 0) continue
-      const isDue = state.kind === Kind.container ? state.creations > 0 : now - state.mtime > ttlMs
-      if (!isDue || state.kind === Kind.ephemeral || state.kind === Kind.persistent) continue
+      if (!this.isDue(state, ttlMs, now)) continue
       const zxid = ++this.last
       const entry = this.out.beginEntry()
       this.ops.begin(zxid, 0, [])
@@ -259,6 +262,12 @@ export class Preparer {
       swept++
     }
     return swept
+  }
+
+  private isDue({ kind, creations, mtime }: NodeState, ttlMs: number, now: number): boolean {
+    if (kind === Kind.ttl) return now - mtime > ttlMs
+    if (kind !== Kind.container) return false
+    return creations !== 0 || (this.maxNeverUsedMs > 0 && now - mtime > this.maxNeverUsedMs)
   }
 }
 

@@ -52,6 +52,8 @@ export class Tree {
   private readonly digests: Digest
   private readonly config: Slot = 0
   ephemeralCount = 0
+  /** Nobody's permissions are checked: a setting, not a part of the state. */
+  skipAcl = false
   /** The last transaction applied. */
   zxid: Zxid = 0
 

@@ -50,6 +50,7 @@ export class ZnodeCore {
   constructor(options: ZnodeOptions, tree: Tree) {
     this.options = options
     this.tree = tree
+    tree.skipAcl = options.skipAcl ?? false
     this.applier = new Applier(tree, options.sid)
     this.streams = new Streams(tree)
     this.leading = new Leading(options, tree, this.role)
@@ -199,6 +200,7 @@ export class ZnodeCore {
   private loaded(tree: Tree): void {
     this.isLoading = false
     this.tree = tree
+    tree.skipAcl = this.options.skipAcl ?? false
     this.applier = new Applier(tree, this.options.sid)
     this.streams.replace(tree)
     this.leading.replace(tree)

@@ -47,10 +47,21 @@ export const peerSettings = ({ knobs, servers }: Config, sid: Sid, { voters, obs
       syncLimit,
       extendedTypes: knobs.extendedTypesEnabled,
       enforceQuota: knobs.enforceQuota,
+      skipAcl: knobs.skipACL === "yes",
+      containerCheckIntervalMs: knobs["znode.container.checkIntervalMs"],
+      containerMaxPerMinute: knobs["znode.container.maxPerMinute"],
+      containerMaxNeverUsedMs: knobs["znode.container.maxNeverUsedIntervalMs"],
       // As ZooKeeper shows a membership that is not reconfigured; without server lines there is nothing to show.
       ...(servers.length === 0 ? {} : { configText: [...servers.map(formatServer), "version=0"].join("\n") })
     },
-    session: { sid, tickTimeMs, syncLimit, minSessionTimeoutMs: minMs, maxSessionTimeoutMs: maxMs }
+    session: {
+      sid,
+      tickTimeMs,
+      syncLimit,
+      minSessionTimeoutMs: minMs,
+      maxSessionTimeoutMs: maxMs,
+      skipAcl: knobs.skipACL === "yes"
+    }
   }
 }
 

@@ -35,8 +35,12 @@ export interface ZnodeServiceOptions {
   readonly configText?: string
   /** How often the leader deletes empty containers and ttl nodes past their time. Default: a minute. */
   readonly containerCheckIntervalMs?: number
-  /** How many of them at most each time. Default: 10,000. */
-  readonly containerMaxPerCheck?: number
+  /** How many of them in a minute at most. Default: 10,000. */
+  readonly containerMaxPerMinute?: number
+  /** How long a container may wait for its first child. Default: 0, for ever. */
+  readonly containerMaxNeverUsedMs?: number
+  /** Nobody's permissions are checked (`zookeeper.skipACL`). Default: no. */
+  readonly skipAcl?: boolean
   /** How much the leader prepares ahead of what is applied. Default: 16 MiB. */
   readonly proposalWindowBytes?: number
 }
@@ -114,6 +118,7 @@ class Shell {
     tree: Tree
   ) {
     const { sid, tickTimeMs, syncLimit, snapCount, checkpointIntervalMs } = options
+    const checkMs = options.containerCheckIntervalMs ?? 60_000
     this.context = context
     this.store = store
     this.reload = reload
@@ -124,8 +129,10 @@ class Shell {
         checkpointIntervalMs,
         extendedTypes: options.extendedTypes ?? false,
         enforceQuota: options.enforceQuota ?? false,
-        containerCheckIntervalMs: options.containerCheckIntervalMs ?? 60_000,
-        containerMaxPerCheck: options.containerMaxPerCheck ?? 10_000,
+        skipAcl: options.skipAcl ?? false,
+        containerCheckIntervalMs: checkMs,
+        containerMaxPerCheck: Math.max(1, Math.ceil(((options.containerMaxPerMinute ?? 10_000) * checkMs) / 60_000)),
+        containerMaxNeverUsedMs: options.containerMaxNeverUsedMs ?? 0,
         proposalWindowBytes: options.proposalWindowBytes ?? 16 * 1024 * 1024
       },
       tree
@@ -144,7 +151,7 @@ class Shell {
         )
     )
     this.broadcast.want({ address: `broadcast.${sid}`, for: undefined })
-    context.every(Math.min(1000, checkpointIntervalMs), { _tag: "Tick" })
+    context.every(Math.min(1000, checkpointIntervalMs, checkMs), { _tag: "Tick" })
     this.handle = (batch) => this.pass(batch)
   }
 
