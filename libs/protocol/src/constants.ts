@@ -34,7 +34,9 @@ export const OpCode = {
   createSession: -10,
   closeSession: -11,
   /** Ours: a live session is taken over by a new connection. A transaction, so that ownership is agreed upon. */
-  attachSession: -12
+  attachSession: -12,
+  /** Ours: stands for a request that has waited for too long, and is answered THROTTLEDOP when its turn comes. */
+  throttled: 120
 } as const
 export type OpCode = (typeof OpCode)[keyof typeof OpCode]
 

@@ -10,6 +10,8 @@ const opNames = invert(OpCode)
 export const errorName = (code: number): string => errorNames.get(code) ?? `ERROR${code}`
 /** `getData` for 4. */
 export const opName = (op: number): string => opNames.get(op) ?? `op${op}`
+const INNER: ReadonlySet<number> = new Set([OpCode.check, OpCode.deleteContainer, OpCode.throttled])
+
 /** True for every opcode that a client may send in a request of its own. */
 export const isClientOp = (op: number): boolean =>
-  (opNames.has(op) && op > 0 && op !== OpCode.check && op !== OpCode.deleteContainer) || op === OpCode.closeSession
+  (opNames.has(op) && op > 0 && !INNER.has(op)) || op === OpCode.closeSession

@@ -56,6 +56,7 @@ const kinds = new Uint8Array(128 - LOWEST)
 for (const op of READS) kinds[op - LOWEST] = READ
 for (const op of WRITES) kinds[op - LOWEST] = WRITE
 kinds[OpCode.checkWatches - LOWEST] = kinds[OpCode.removeWatches - LOWEST] = LOCAL
+kinds[OpCode.throttled - LOWEST] = LOCAL
 
 export const kindOf = (op: number): number => {
   const at = op - LOWEST
@@ -64,7 +65,7 @@ export const kindOf = (op: number): number => {
 
 const reader = new JuteReader(new Uint8Array(0))
 
-/** checkWatches and removeWatches: the whole reply frame. */
+/** What is LOCAL: the whole reply frame. */
 export const answerLocally = (
   watchers: Watchers,
   connection: Connection,
@@ -77,6 +78,7 @@ export const answerLocally = (
 }
 
 const watchResult = (watchers: Watchers, connection: Connection, request: ClientRequest): ErrorCode => {
+  if (request.op === OpCode.throttled) return ErrorCode.THROTTLEDOP
   try {
     const { path, type } = readWatchTypeRequest(reader.reset(request.buffer, request.start, request.end))
     if (!isWatcherType(type)) return ErrorCode.MARSHALLINGERROR

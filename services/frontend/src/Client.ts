@@ -3,6 +3,7 @@ import type { Identity } from "@zkmesh/messages"
 import type { SessionId } from "@zkmesh/numbers"
 import { hex, WORD } from "@zkmesh/numbers"
 import { FrameSplitter } from "@zkmesh/protocol"
+import type { LargeRequests } from "./limits/largeRequests.ts"
 import type { Peer } from "./Peer.ts"
 import { Arrivals, Latency } from "./statistics.ts"
 
@@ -49,6 +50,19 @@ export class Client {
   deadline: number
   outstanding = 0
   outstandingBytes = 0
+  /** How many requests may be outstanding; adapted to how large the replies are. */
+  window: number
+  /** Bytes of a reply, lately. */
+  replySize = 0
+  /** Requests answered since it came. */
+  answers = 0
+  large: LargeRequests | undefined
+  /** When what is in the splitter came. */
+  arrivedAt = 0
+  /** How much of what was written to it had left the process when that was looked at last, and since when no more has. */
+  private taken = 0
+  private takenAt = 0
+  private written = 0
   received = 0
   sent = 0
   lastOp = 0
@@ -66,6 +80,7 @@ export class Client {
     address: string,
     identity: Identity,
     maxFrameBytes: number,
+    window: number,
     establishedAt: number,
     deadline: number
   ) {
@@ -75,6 +90,7 @@ export class Client {
     this.port = socket.remotePort ?? 0
     this.identity = identity
     this.splitter = new FrameSplitter(maxFrameBytes)
+    this.window = window
     this.establishedAt = establishedAt
     this.deadline = deadline
   }
@@ -92,6 +108,15 @@ export class Client {
   release(reason: number): void {
     if ((this.holds & reason) === 0) return
     this.holds &= ~reason
+    this.readOn()
+  }
+
+  /** As `release`, but reading goes on only with `readOn`: what has been read already comes first. */
+  lift(reason: number): void {
+    this.holds &= ~reason
+  }
+
+  readOn(): void {
     if (this.holds === 0 && this.phase < Phase.Ending) this.socket.resume()
   }
 
@@ -121,10 +146,17 @@ export class Client {
 
   /** Writes what has queued, in one go; returns how many bytes. */
   flush(): number {
-    const { out, socket } = this
+    const { out } = this
     if (out.length === 0) return 0
     this.out = []
     if (this.phase >= Phase.Ending) return 0
+    const bytes = this.write(out)
+    this.written += bytes
+    return bytes
+  }
+
+  private write(out: ReadonlyArray<Uint8Array>): number {
+    const { socket } = this
     if (out.length === 1) {
       if (!socket.write(out[0]!)) this.hold(Hold.Unsent)
       return out[0]!.length
@@ -142,6 +174,16 @@ export class Client {
     return bytes
   }
 
+  /** For how long the client has taken nothing of what waits for it. */
+  idleOutput(now: number): number {
+    const taken = this.written - this.socket.writableLength
+    if (taken !== this.taken || this.socket.writableLength === 0) {
+      this.taken = taken
+      this.takenAt = now
+    }
+    return now - this.takenAt
+  }
+
   /** Requests of this many bytes are under way. */
   asked(count: number, bytes: number): void {
     this.outstanding += count
@@ -151,6 +193,7 @@ export class Client {
   /** The oldest requests are answered. Returns about how many bytes they had: each the average of what is under way. */
   answered(count: number): number {
     const left = Math.max(0, this.outstanding - count)
+    this.answers += count
     const bytes = left === 0 ? this.outstandingBytes : Math.floor((this.outstandingBytes * count) / this.outstanding)
     this.outstanding = left
     this.outstandingBytes -= bytes

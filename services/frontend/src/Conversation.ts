@@ -18,19 +18,24 @@ import { authenticate } from "./auth.ts"
 import { type Client, Hold, Phase } from "./Client.ts"
 import { FourLetterWords } from "./FourLetterWords.ts"
 import type { Frontend } from "./Frontend.ts"
+import { ConnectionThrottle } from "./limits/connectionThrottle.ts"
 import type { Peer } from "./Peer.ts"
 import { AUTH, FORWARD, fateOf, SASL } from "./requests.ts"
 
 const HEADER_BYTES = 8
+/** There may be another frame, but no room for it. */
+const STALLED = "stalled"
 const REFUSALS = { ahead: "ahead", readOnly: "readOnly", notServing: "notServing" } as const
 
 export class Conversation {
   private readonly frontend: Frontend
   private readonly words: FourLetterWords
   private readonly writer = new JuteWriter()
+  private readonly throttle: ConnectionThrottle
 
   constructor(frontend: Frontend) {
     this.frontend = frontend
+    this.throttle = new ConnectionThrottle(frontend.settings.connectionThrottle, frontend.now(), Math.random)
     this.words = new FourLetterWords(frontend)
   }
 
@@ -41,7 +46,9 @@ export class Conversation {
     if (client.phase >= Phase.Ending || client.phase === Phase.Word) return
     this.frontend.statistics.bytesReceived += chunk.length
     client.splitter.push(chunk)
-    this.split(client)
+    client.arrivedAt = this.frontend.now()
+    if (client.phase === Phase.First) this.first(client)
+    else if (client.phase === Phase.Open) this.requests(client, client.arrivedAt)
   }
 
   /** The client will say nothing more: it has gone. One that has asked with a four-letter word is waiting for the text. */
@@ -49,25 +56,14 @@ export class Conversation {
     if (client.phase !== Phase.Word) client.socket.destroy()
   }
 
-  /** Goes on with what the client has sent, as far as that is complete. */
-  private split(client: Client): void {
-    if (client.phase === Phase.First && !this.first(client)) return
-    if (client.phase === Phase.Open) this.requests(client)
-  }
-
-  /** False as long as there is no session: what follows the first frame waits in the splitter. */
-  private first(client: Client): boolean {
+  /** What follows the first frame waits in the splitter until there is a session. */
+  private first(client: Client): void {
     const { splitter } = client
     const found = splitter.next()
-    if (found === "more") return false
-    if (found === "badLength") {
-      if (!this.words.answer(client, splitter.length)) {
-        this.frontend.drop(client, "badLength", `a first frame of ${splitter.length} bytes`)
-      }
-      return false
+    if (found === "frame") this.handshake(client)
+    else if (found === "badLength" && !this.words.answer(client, splitter.length)) {
+      this.frontend.drop(client, "badLength", `a first frame of ${splitter.length} bytes`)
     }
-    this.handshake(client)
-    return false
   }
 
   private handshake(client: Client): void {
@@ -84,6 +80,10 @@ export class Conversation {
     client.echoReadOnly = request.readOnly !== undefined
     client.phase = Phase.Opening
     frontend.statistics.connectionRequests++
+    if (!this.throttle.admits(request.sessionId === 0 ? "global" : "renew", frontend.now())) {
+      frontend.drop(client, "throttled", "too many sessions are asked for at once")
+      return
+    }
     const peer = frontend.serving()
     if (peer === undefined) {
       frontend.end(client, "notServing")
@@ -116,15 +116,17 @@ export class Conversation {
   }
 
   /** The hot path. Every frame of the chunk, whatever the limits say: it is in memory already. */
-  private requests(client: Client): void {
+  private requests(client: Client, now: number): void {
     const { frontend } = this
+    const { flow } = frontend
     const { splitter, conn } = client
     const peer = client.peer!
-    const now = frontend.now()
+    const throttled = this.isThrottled(client, now)
+    let room = flow.room(client)
     let count = 0
     let bytes = 0
-    let found = splitter.next()
-    for (; found === "frame"; found = splitter.next()) {
+    let found = room > 0 ? splitter.next() : STALLED
+    for (; found === "frame"; found = count < room ? splitter.next() : STALLED) {
       const { buffer, start, end } = splitter
       if (end - start < HEADER_BYTES) break
       const xid = (buffer[start]! << 24) | (buffer[start + 1]! << 16) | (buffer[start + 2]! << 8) | buffer[start + 3]!
@@ -133,17 +135,25 @@ export class Conversation {
       client.lastOp = op
       if (xid >= 0) client.lastXid = xid
       if (fateOf(op) === FORWARD) {
-        peer.add(new ClientRequest(conn, xid, op, buffer, start + HEADER_BYTES, end))
+        if (!flow.admitsLarge(client, end - start, count)) {
+          this.took(client, count, bytes, now)
+          frontend.drop(client, "largeRequest", `a request of ${end - start} bytes`)
+          return
+        }
+        const become = throttled ? this.opOf(op) : op
+        peer.add(new ClientRequest(conn, xid, become, buffer, start + HEADER_BYTES, end))
         count++
         bytes += end - start
       } else {
         this.took(client, count, bytes, now)
         count = bytes = 0
         if (!this.special(client, peer, xid, op)) return
+        room = flow.room(client)
       }
     }
     this.took(client, count, bytes, now)
-    if (found === "badLength") frontend.drop(client, "badLength", `a frame of ${splitter.length} bytes`)
+    if (found === STALLED) flow.stall(client)
+    else if (found === "badLength") frontend.drop(client, "badLength", `a frame of ${splitter.length} bytes`)
     else if (found === "frame") frontend.drop(client, "badHeader", "a frame without a header")
   }
 
@@ -157,8 +167,37 @@ export class Conversation {
     statistics.requests += count
     client.received += count
     client.arrivals.add(now, count)
-    frontend.asked(client, count, bytes)
+    frontend.flow.asked(client, count, bytes)
     frontend.scheduleFlush()
+  }
+
+  /** There is room again: what the client has sent already is taken, as far as it goes, then it is read from. */
+  goOn(client: Client, now: number): void {
+    if (client.phase !== Phase.Open) return
+    client.lift(Hold.Outstanding | Hold.Total)
+    if (this.isStale(client, now)) {
+      this.frontend.drop(client, "stale", `its requests have waited for ${Math.round(now - client.arrivedAt)} ms`)
+      return
+    }
+    this.requests(client, now)
+    client.readOn()
+  }
+
+  private isStale(client: Client, now: number): boolean {
+    return this.frontend.settings.requestThrottle.dropsStale && now - client.arrivedAt > client.timeoutMs
+  }
+
+  /** Whether what has come from the client has waited for too long to be carried out. */
+  private isThrottled(client: Client, now: number): boolean {
+    const { throttledOpWaitMs } = this.frontend.settings.requestThrottle
+    return throttledOpWaitMs > 0 && now - client.arrivedAt > throttledOpWaitMs
+  }
+
+  /** The opcode under which a request that has waited for too long is answered, in its place in the order. */
+  private opOf(op: number): number {
+    if (op === OpCode.ping || op === OpCode.closeSession) return op
+    this.frontend.statistics.throttledOps++
+    return OpCode.throttled
   }
 
   /** What is answered here, out of the session's order as in ZooKeeper; false if the connection has ended with it. */
@@ -255,7 +294,7 @@ export class Conversation {
     if (answers > 0) {
       client.lastLatency = client.arrivals.answered(now, answers, client.latency, statistics.latency)
       client.replied(bytes, now)
-      frontend.answered(client, answers)
+      frontend.flow.answered(client, answers, bytes.length)
       const size = answers === 1 ? bytes.length : Math.round(bytes.length / answers)
       statistics.lastReplyBytes = size
       if (size > statistics.maxReplyBytes) statistics.maxReplyBytes = size
@@ -274,9 +313,11 @@ export class Conversation {
     client.lastOp = OpCode.createSession
     const { sessionId, password, timeoutMs, readOnly } = message
     this.respond(client, { sessionId, password, timeoutMs, readOnly: client.echoReadOnly ? readOnly : undefined })
-    client.release(Hold.Opening)
+    client.lift(Hold.Opening)
     // What came right behind the ConnectRequest.
-    this.requests(client)
+    client.arrivedAt = now
+    this.requests(client, now)
+    client.readOn()
   }
 
   private expired(client: Client): void {

@@ -15,6 +15,7 @@ import { plainAddress } from "./auth.ts"
 import { Client, Hold, Phase } from "./Client.ts"
 import { Conversation } from "./Conversation.ts"
 import { certificateId, makeDoor } from "./door.ts"
+import { Flow } from "./limits/Flow.ts"
 import { FrontendError, type FrontendOptions, type Settings, settingsOf } from "./options.ts"
 import { Peer } from "./Peer.ts"
 import { type DropReason, Statistics } from "./statistics.ts"
@@ -35,6 +36,8 @@ const WATCH_MS = 250
 const LINGER_MS = 2000
 /** The same reason is logged this often at most; the count goes on. */
 const LOG_EVERY_MS = 5000
+/** A burst of replies may be this many times what a client may leave untaken for long. */
+const UNSENT_BURST = 4
 
 /** Starts a frontend; it lives until the scope closes. Returns the port that it listens at. */
 export const runFrontend = (
@@ -60,6 +63,7 @@ export class Frontend {
   readonly handle: Handler<Message>
   readonly settings: Settings
   readonly statistics: Statistics
+  readonly flow: Flow
   readonly clients = new Map<number, Client>()
   readonly peers: ReadonlyArray<Peer>
   readonly now: () => number
@@ -76,8 +80,6 @@ export class Frontend {
   private readonly flushAll = (): void => this.flushPeers()
   /** Clients with something to write at the end of this pass. */
   private dirty: Array<Client> = []
-  /** Clients held because of all the others; let go as one. */
-  private readonly stalled = new Set<Client>()
 
   constructor(settings: Settings, context: ActorContext<Message>, bus: Bus["Service"], log: Log) {
     this.settings = settings
@@ -86,6 +88,7 @@ export class Frontend {
     this.now = context.now
     this.wallClock = context.wallClock
     this.statistics = new Statistics(context.now())
+    this.flow = new Flow(settings, this.statistics, () => this.scheduleFlush())
     const from = `frontend.${settings.name}`
     this.links = settings.peers.map((_sid, peer) => {
       const listener = (event: PeerEvent) => context.self.tell({ _tag: "Peer", peer, event })
@@ -98,7 +101,7 @@ export class Frontend {
     this.links.forEach((link, peer) => void link.want({ address: `session.${settings.peers[peer]}`, for: undefined }))
     this.conversation = new Conversation(this)
     this.server = makeDoor(
-      { tls: settings.tls, handshakeTimeoutMs: settings.sessionlessTimeoutMs },
+      { tls: settings.tls, handshakeTimeoutMs: settings.sessionlessTimeoutMs, keepAlive: settings.tcpKeepAlive },
       (socket) => this.guard(() => this.accept(socket)),
       (reason) => this.guard(() => this.count("badHandshake", reason))
     )
@@ -186,7 +189,7 @@ export class Frontend {
     this.dirty = []
     for (const client of dirty) {
       statistics.bytesSent += client.flush()
-      if (client.socket.writableLength > this.settings.maxUnsentBytes) this.drop(client, "slow")
+      if (client.socket.writableLength > this.settings.maxUnsentBytes * UNSENT_BURST) this.drop(client, "slow")
     }
   }
 
@@ -199,6 +202,8 @@ export class Frontend {
 
   private flushPeers(): void {
     this.flushDue = false
+    const now = this.now()
+    for (const client of this.flow.takeReady()) this.guard(() => this.conversation.goOn(client, now))
     for (const peer of this.peers) peer.flush()
   }
 
@@ -214,13 +219,18 @@ export class Frontend {
   }
 
   private accept(socket: Socket): void {
-    const { maxClientCnxns, maxFrameBytes, sessionlessTimeoutMs } = this.settings
+    const { maxClientCnxns, maxCnxns, maxFrameBytes, sessionlessTimeoutMs } = this.settings
     const address = plainAddress(socket.remoteAddress)
     const here = this.addresses.get(address) ?? 0
     // A socket that fails has 'close' after 'error': there is nothing more to know from it.
     socket.on("error", () => {})
     if (maxClientCnxns > 0 && here >= maxClientCnxns) {
       this.count("tooManyConnections", `${address} has ${here} connections`)
+      socket.destroy()
+      return
+    }
+    if (maxCnxns > 0 && this.clients.size >= maxCnxns) {
+      this.count("tooManyConnections", `${address} would be the ${this.clients.size + 1}th connection`)
       socket.destroy()
       return
     }
@@ -233,14 +243,21 @@ export class Frontend {
       address,
       proved === undefined ? [place] : [place, proved],
       maxFrameBytes,
+      this.flow.firstWindow(),
       this.wallClock(),
       this.now() + sessionlessTimeoutMs
     )
     this.clients.set(client.conn, client)
     socket.on("data", (chunk: Buffer) => this.guard(() => this.conversation.data(client, chunk)))
-    socket.on("drain", () => client.release(Hold.Unsent))
+    socket.on("drain", () => this.drained(client))
     socket.on("end", () => this.guard(() => this.conversation.ended(client)))
     socket.on("close", () => this.guard(() => this.closed(client)))
+  }
+
+  /** What was written to it has left. What it had sent before it was held comes first, then it is read from again. */
+  private drained(client: Client): void {
+    client.release(Hold.Unsent)
+    this.flow.reconsider(client)
   }
 
   private closed(client: Client): void {
@@ -258,7 +275,8 @@ export class Frontend {
     if (peer === undefined) return
     client.peer = undefined
     peer.clients.delete(client)
-    this.answered(client, client.outstanding)
+    this.flow.forget(client)
+    this.flow.answered(client, client.outstanding, 0)
     peer.send({ _tag: "Disconnected", conn: client.conn })
   }
 
@@ -293,56 +311,15 @@ export class Frontend {
     this.log(`client turned away, ${reason} (${count} so far): ${detail}`)
   }
 
-  // Flow control.
-
-  /** Requests have been read: more than the limits allow, and reading stops until some are answered. */
-  asked(client: Client, count: number, bytes: number): void {
-    const { settings, statistics } = this
-    client.asked(count, bytes)
-    statistics.outstanding += count
-    statistics.outstandingBytes += bytes
-    if (
-      client.outstanding >= settings.maxOutstandingPerConnection ||
-      client.outstandingBytes >= settings.maxOutstandingBytesPerConnection
-    ) {
-      client.hold(Hold.Outstanding)
-    }
-    if (
-      statistics.outstanding >= settings.maxOutstanding ||
-      statistics.outstandingBytes >= settings.maxOutstandingBytes
-    ) {
-      client.hold(Hold.Total)
-      this.stalled.add(client)
-    }
-  }
-
-  answered(client: Client, count: number): void {
-    const { settings, statistics, stalled } = this
-    const before = client.outstanding
-    statistics.outstandingBytes -= client.answered(count)
-    statistics.outstanding -= before - client.outstanding
-    if (
-      client.isHeld &&
-      client.outstanding * 2 <= settings.maxOutstandingPerConnection &&
-      client.outstandingBytes * 2 <= settings.maxOutstandingBytesPerConnection
-    ) {
-      client.release(Hold.Outstanding)
-    }
-    if (
-      stalled.size > 0 &&
-      statistics.outstanding * 4 <= settings.maxOutstanding * 3 &&
-      statistics.outstandingBytes * 4 <= settings.maxOutstandingBytes * 3
-    ) {
-      for (const one of stalled) one.release(Hold.Total)
-      stalled.clear()
-    }
-  }
-
   // Time.
 
   private watch(now: number): void {
     for (const peer of this.peers) peer.expire(now)
     for (const client of this.clients.values()) {
+      if (client.holdsFor(Hold.Unsent) && this.isStuck(client, now)) {
+        this.drop(client, "slow", `${client.socket.writableLength} bytes wait for it`)
+        continue
+      }
       if (client.deadline > now) continue
       if (client.phase === Phase.Open) {
         // One that waits for us is not silent of its own will.
@@ -351,6 +328,12 @@ export class Frontend {
       } else if (client.phase === Phase.Ending) client.socket.destroy()
       else this.drop(client, "sessionless")
     }
+  }
+
+  /** Whether it has left too much untaken for as long as its session may be silent. */
+  private isStuck(client: Client, now: number): boolean {
+    const idleMs = client.idleOutput(now)
+    return client.socket.writableLength > this.settings.maxUnsentBytes && idleMs > client.timeoutMs
   }
 
   /** 16 bytes that nobody can guess: a new session's password. */

@@ -16,16 +16,17 @@ export interface FrontendTls {
 interface DoorOptions {
   readonly tls: FrontendTls | undefined
   readonly handshakeTimeoutMs: number
+  readonly keepAlive: boolean
 }
 
 /** `enter` gets every client, once its handshake is done; `refuse` hears of those that did not get so far. */
 export const makeDoor = (
-  { tls, handshakeTimeoutMs }: DoorOptions,
+  { tls, handshakeTimeoutMs, keepAlive }: DoorOptions,
   enter: (socket: Socket) => void,
   refuse: (reason: string) => void
 ): Server => {
   // Half-open: a client that has said its last word may still wait for the answer.
-  const common = { noDelay: true, allowHalfOpen: true }
+  const common = { noDelay: true, keepAlive, allowHalfOpen: true }
   if (tls === undefined) return createServer(common, enter)
   const { cert, key, ca, clientAuth } = tls
   const server = createTlsServer(

@@ -1,6 +1,7 @@
 import type { Sid } from "@zkmesh/numbers"
 import { Data } from "effect"
 import type { FrontendTls } from "./door.ts"
+import { DEFAULT_LIMITS, type Limits } from "./limits/options.ts"
 
 /** The client port could not be opened. */
 export class FrontendError extends Data.TaggedError("FrontendError")<{
@@ -8,7 +9,7 @@ export class FrontendError extends Data.TaggedError("FrontendError")<{
   readonly cause?: unknown
 }> {}
 
-export interface FrontendOptions {
+export interface FrontendOptions extends Partial<Limits> {
   /** Unique among the frontends of the ensemble. */
   readonly name: string
   /** The peers to attach clients to: the first that serves. */
@@ -16,8 +17,6 @@ export interface FrontendOptions {
   readonly host: string
   /** 0: any free port. */
   readonly port: number
-  /** Per source address; 0: any number. */
-  readonly maxClientCnxns: number
   /** The longest frame that a client may send (jute.maxbuffer). */
   readonly maxFrameBytes: number
   readonly fourLetterWords: "*" | ReadonlyArray<string>
@@ -29,36 +28,23 @@ export interface FrontendOptions {
   readonly configuration?: ReadonlyArray<readonly [key: string, value: string | number]> | undefined
   /** How long a connection may take to get its session. */
   readonly sessionlessTimeoutMs?: number | undefined
-  /** Requests of one connection under way before it is not read from any more. */
-  readonly maxOutstandingPerConnection?: number | undefined
-  /** The same for the bytes of its requests. */
-  readonly maxOutstandingBytesPerConnection?: number | undefined
-  /** Requests of all connections under way before none of them is read from. */
-  readonly maxOutstanding?: number | undefined
-  readonly maxOutstandingBytes?: number | undefined
-  /** Replies and events that a client has not taken: beyond this it is disconnected. */
-  readonly maxUnsentBytes?: number | undefined
   /** Connections waiting to be accepted. */
   readonly backlog?: number | undefined
+  /** Whether the system probes connections on which nothing comes. */
+  readonly tcpKeepAlive?: boolean | undefined
   /** Silence after which the link to a peer's session service counts as broken. */
   readonly linkLimitMs?: number | undefined
 }
 
-type Optional = Exclude<
-  keyof FrontendOptions,
-  "name" | "peers" | "host" | "port" | "maxClientCnxns" | "maxFrameBytes" | "fourLetterWords"
->
+type Optional = Exclude<keyof FrontendOptions, "name" | "peers" | "host" | "port" | "maxFrameBytes" | "fourLetterWords">
 const DEFAULTS = {
+  ...DEFAULT_LIMITS,
   superDigest: undefined,
   tls: undefined,
   configuration: [],
   sessionlessTimeoutMs: 10_000,
-  maxOutstandingPerConnection: 1000,
-  maxOutstandingBytesPerConnection: 16 * 2 ** 20,
-  maxOutstanding: 100_000,
-  maxOutstandingBytes: 256 * 2 ** 20,
-  maxUnsentBytes: 64 * 2 ** 20,
   backlog: 511,
+  tcpKeepAlive: false,
   linkLimitMs: 10_000
 }
 export type Settings = Omit<FrontendOptions, Optional> &

@@ -63,6 +63,9 @@ export class Arrivals {
 /** Why a client was sent away, or went: the reasons that are counted. */
 export type DropReason =
   | "tooManyConnections"
+  | "throttled"
+  | "largeRequest"
+  | "stale"
   | "badLength"
   | "badHeader"
   | "badHandshake"
@@ -91,6 +94,9 @@ export class Statistics {
   requests = 0
   connectionRequests = 0
   authFailures = 0
+  /** How often a client had to wait because of all the others. */
+  stalls = 0
+  throttledOps = 0
   lastReplyBytes = -1
   minReplyBytes = -1
   maxReplyBytes = -1
@@ -110,7 +116,7 @@ export class Statistics {
   reset(): void {
     this.latency.reset()
     this.received = this.sent = this.bytesReceived = this.bytesSent = this.requests = 0
-    this.connectionRequests = this.authFailures = 0
+    this.connectionRequests = this.authFailures = this.stalls = this.throttledOps = 0
     this.lastReplyBytes = this.minReplyBytes = this.maxReplyBytes = -1
     this.drops.clear()
   }

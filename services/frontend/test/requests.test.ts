@@ -197,18 +197,22 @@ describe("flow control", () => {
         raw.send(raw.requestFrame(1, OpCode.getData))
         await session!.until(() => session!.requests.length === i + 1)
       }
-      // Held now: read only once something has been answered.
+      // Both wait now: nothing more is asked for until something has been answered.
       second.send(second.requestFrame(2, OpCode.getData))
       first.send(first.requestFrame(2, OpCode.getData))
-      await session!.until(() => session!.requests.length === 3)
+      const third = client()
+      third.send(third.connectFrame())
+      session!.accept(await session!.first("Connect", 3))
+      await third.frame(1)
       assert.deepStrictEqual(
         session!.requests.map(({ conn, xid }) => `${conn} ${xid}`),
-        ["1 1", "2 1", "1 2"]
+        ["1 1", "2 1"]
       )
-      const { requests } = session!
-      session!.answer(3, { _tag: "Requests", requests })
-      assert.strictEqual((await first.reply(3)).xid, 2)
+      session!.answer(2, { _tag: "Requests", requests: session!.requests })
       await session!.until(() => session!.requests.length === 4)
+      session!.answer(2, { _tag: "Requests", requests: session!.requests.slice(2) })
+      assert.strictEqual((await first.reply(3)).xid, 2)
+      assert.strictEqual((await second.reply(3)).xid, 2)
     }))
 
   it("does not read from a client that does not take its answers", () =>
