@@ -1,1 +1,11 @@
-export {}
+export {
+  CATALOGUE,
+  type Declaration,
+  declarations,
+  type Kind,
+  type MetricName,
+  type NameOf,
+  type Owner
+} from "./catalogue/index.ts"
+export * from "./instruments.ts"
+export * from "./registry.ts"

@@ -1,1 +1,3 @@
-export {}
+export { healthRoutes } from "./health.ts"
+export { type HttpEndpoint, json, ListenError, serveHttp } from "./http.ts"
+export { serveMetrics } from "./metrics.ts"

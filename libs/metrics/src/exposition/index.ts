@@ -1,1 +1,1 @@
-export {}
+export { PrometheusExposition } from "./prometheus.ts"

@@ -1,0 +1,61 @@
+/**
+ * Names of ZooKeeper's whose subject does not exist here. They are served, as the zeros that they truly are, because what
+ * scrapes ZooKeeper asks for them.
+ */
+import { ownedBy } from "./declare.ts"
+
+const { counter, summary, distribution } = ownedBy("none")
+
+const CACHE = "always 0: replies are not cached, they are written from the tree"
+const POOL = "always 0: no threads and no queues between them"
+const WATCHERS = "always 0: a watcher that has gone is forgotten at once"
+const PLAIN = "always 0: peers meet over the broker"
+const MASTER = "always 0: observers hear the leader's fan-out like everybody"
+
+export const ABSENT = {
+  response_packet_cache_hits: counter("replies", CACHE),
+  response_packet_cache_misses: counter("replies", CACHE),
+  response_packet_get_children_cache_hits: counter("replies", CACHE),
+  response_packet_get_children_cache_misses: counter("replies", CACHE),
+  add_dead_watcher_stall_time: counter("ms", WATCHERS),
+  dead_watchers_queued: counter("watchers", WATCHERS),
+  dead_watchers_cleared: counter("watchers", WATCHERS),
+  dead_watchers_cleaner_latency: distribution("ms", WATCHERS),
+  ensemble_auth_success: counter("connections", PLAIN),
+  ensemble_auth_fail: counter("connections", PLAIN),
+  ensemble_auth_skip: counter("connections", PLAIN),
+  socket_closing_time: summary("ms", PLAIN),
+  om_proposal_process_time_ms: distribution("ms", MASTER),
+  om_commit_process_time_ms: distribution("ms", MASTER),
+  tls_handshake_exceeded: counter("connections", "always 0: handshakes are limited by the number of connections"),
+  netty_queued_buffer_capacity: summary("bytes", "always 0: there is no Netty here"),
+  requests_not_forwarded_to_commit_processor: counter("requests", POOL),
+  skip_learner_request_to_next_processor_count: counter("requests", POOL),
+  prep_processor_request_queued: counter("requests", POOL),
+  prep_processor_queue_time_ms: distribution("ms", POOL),
+  outstanding_changes_queued: counter("changes", POOL),
+  outstanding_changes_removed: counter("changes", POOL),
+  sync_processor_request_queued: counter("requests", POOL),
+  request_commit_queued: counter("requests", POOL),
+  close_session_prep_time: distribution("ms", POOL),
+  reads_issued_from_session_queue: summary("requests", POOL),
+  session_queues_drained: summary("sessions", POOL),
+  time_waiting_empty_pool_in_commit_processor_read_ms: summary("ms", POOL),
+  write_batch_time_in_commit_processor: summary("ms", POOL),
+  concurrent_request_processing_in_commit_processor: summary("requests", POOL),
+  read_commit_proc_req_queued: summary("requests", POOL),
+  write_commit_proc_req_queued: summary("requests", POOL),
+  commit_commit_proc_req_queued: summary("requests", POOL),
+  read_commit_proc_issued: summary("requests", POOL),
+  write_commit_proc_issued: summary("requests", POOL),
+  read_commitproc_time_ms: distribution("ms", POOL),
+  write_commitproc_time_ms: distribution("ms", POOL),
+  local_write_committed_time_ms: distribution("ms", POOL),
+  server_write_committed_time_ms: distribution("ms", POOL),
+  learner_request_processor_queue_size: summary("requests", POOL),
+  startup_txns_loaded: summary(
+    "transactions",
+    "always 0: what the log holds beyond the checkpoint comes like any commit"
+  ),
+  startup_txns_load_time: summary("ms", "always 0: what the log holds beyond the checkpoint comes like any commit")
+} as const

@@ -1,0 +1,25 @@
+import { ownedBy } from "./declare.ts"
+
+const { gauge, counter, summary } = ownedBy("session")
+
+/** What the service of sessions and watches measures. */
+export const SESSION = {
+  watch_count: gauge("watches", "watches of clients that are attached to this peer"),
+  local_sessions: gauge("sessions", "sessions that only this peer knows"),
+  attached_sessions: gauge("sessions", "sessions whose client is attached to this peer"),
+  opening_sessions: gauge("sessions", "sessions asked for at this peer that are not there yet"),
+  session_reads_outstanding: gauge("requests", "reads on their way to the tree and back"),
+  session_writes_pending: gauge("requests", "writes of this peer's clients on their way through the ensemble"),
+  session_reads_after_writes: gauge("requests", "reads that wait for an earlier write of their session"),
+  stale_sessions_expired: counter("sessions", "sessions closed for their silence (on the leader)"),
+  revalidate_count: counter("sessions", "sessions attached again, at whatever peer"),
+  stale_replies: counter("replies", "answers whose client had gone"),
+  stale_requests: counter("requests", "requests that were too old, or whose client had gone, when their turn came"),
+  node_created_watch_count: summary("watches", "watches that one creation fired"),
+  node_deleted_watch_count: summary("watches", "watches that one deletion fired"),
+  node_changed_watch_count: summary("watches", "watches that one change of data fired"),
+  node_children_watch_count: summary("watches", "watches that one change of a node's children fired"),
+  pending_session_queue_size: summary("sessions", "sessions that wait for a write of theirs, each half tick"),
+  requests_in_session_queue: summary("requests", "requests that wait behind a write, each half tick"),
+  reads_after_write_in_session_queue: summary("requests", "reads that wait behind a write, each half tick")
+} as const
