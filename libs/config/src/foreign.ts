@@ -11,6 +11,10 @@ export interface Foreign {
 /** A key that ends in `*` stands for all that begin so; `N` stands for a number. */
 export const IGNORED: ReadonlyArray<Foreign> = [
   {
+    why: "a request that waits is looked at as soon as there is room, and is gone with its connection",
+    keys: ["request_throttle_stall_time", "request_throttle_drop_stale", "request_stale_connection_check"]
+  },
+  {
     why: "the log is purged behind each checkpoint, as log.retain says",
     keys: ["autopurge.purgeInterval", "autopurge.snapRetainCount"]
   },
@@ -120,14 +124,6 @@ export const IGNORED: ReadonlyArray<Foreign> = [
       "znode.container.*",
       "enableEagerACLCheck",
       "jute.maxbuffer.extrasize",
-      "maxCnxns",
-      "clientTcpKeepAlive",
-      "largeRequestMaxBytes",
-      "largeRequestThreshold",
-      "connection_throttle_*",
-      "request_throttle_*",
-      "request_stale_*",
-      "throttled_op_wait_time",
       "admin.*",
       "readonlymode.enabled",
       "audit.*",

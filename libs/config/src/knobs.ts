@@ -2,90 +2,26 @@
  * Every knob, declared once: its type, unit, default and meaning. zoo.cfg, the environment, the checks at start-up and
  * the table that `--help-config` prints all come from this schema.
  */
-import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as SchemaTransformation from "effect/SchemaTransformation"
+import { doorKnobs } from "./doorKnobs.ts"
+import {
+  count,
+  flag,
+  INT,
+  knob,
+  mapped,
+  maybe,
+  name,
+  ours,
+  port,
+  positive,
+  text,
+  whole,
+  words,
+  zookeeper
+} from "./knob.ts"
 
-/** `zookeeper`: the same name and meaning as in ZooKeeper. `mapped`: accepted, means something close. `zkmesh`: ours. */
-export type Origin = "zookeeper" | "mapped" | "zkmesh"
-
-export interface About {
-  readonly unit: string
-  readonly origin: Origin
-  readonly meaning: string
-  /** What a knob without a default of its own falls back to. */
-  readonly otherwise?: string
-}
-
-declare module "effect/Schema" {
-  namespace Annotations {
-    interface Annotations {
-      readonly "~zkmesh/knob"?: (About & { readonly default: string | undefined }) | undefined
-    }
-  }
-}
-
-const whole = (min: number, max: number) =>
-  Schema.String.check(Schema.isPattern(/^-?\d+$/, { expected: "a whole number" })).pipe(
-    Schema.decodeTo(
-      Schema.Number.check(
-        Schema.isBetween({ minimum: min, maximum: max }, { expected: `a whole number from ${min} to ${max}` })
-      ),
-      SchemaTransformation.numberFromString
-    )
-  )
-
-const text = Schema.String.check(Schema.isNonEmpty({ expected: "a value" }))
-
-const words = Schema.String.pipe(
-  Schema.decodeTo(
-    Schema.Array(Schema.String),
-    SchemaTransformation.transform({
-      decode: (line): ReadonlyArray<string> =>
-        line
-          .split(",")
-          .map((word) => word.trim())
-          .filter((word) => word !== ""),
-      encode: (list) => list.join(",")
-    })
-  )
-)
-
-const flag = Schema.String.check(Schema.isPattern(/^(true|false)$/i, { expected: "true or false" })).pipe(
-  Schema.decodeTo(
-    Schema.Boolean,
-    SchemaTransformation.transform({
-      decode: (word): boolean => word.toLowerCase() === "true",
-      encode: (value) => `${value}`
-    })
-  )
-)
-
-const INT = 2 ** 31 - 1
-const count = whole(0, INT)
-const positive = whole(1, INT)
-const port = whole(1, 65_535)
-
-/** A token of NATS's subjects: no blanks, dots or wildcards. */
-const name = Schema.String.check(
-  Schema.isPattern(/^[A-Za-z0-9_-]+$/, { expected: "letters, digits, '-' and '_' only" })
-)
-
-type Encoded = Schema.Constraint & { readonly Encoded: string }
-
-/** A knob with a default, written as it would be in zoo.cfg. */
-const knob = <S extends Encoded & Schema.Top>(schema: S, fallback: S["Encoded"], about: About) =>
-  schema
-    .pipe(Schema.withDecodingDefaultKey(Effect.succeed(fallback)))
-    .annotate({ "~zkmesh/knob": { ...about, default: fallback } })
-
-/** A knob that may be absent. */
-const maybe = <S extends Encoded & Schema.Top>(schema: S, about: About) =>
-  Schema.optionalKey(schema.annotate({ "~zkmesh/knob": { ...about, default: undefined } }))
-
-const zookeeper = (unit: string, meaning: string): About => ({ unit, origin: "zookeeper", meaning })
-const mapped = (unit: string, meaning: string): About => ({ unit, origin: "mapped", meaning })
-const ours = (unit: string, meaning: string): About => ({ unit, origin: "zkmesh", meaning })
+export type { About, Origin } from "./knob.ts"
 
 const time = {
   tickTime: knob(
@@ -244,6 +180,14 @@ const own = {
     "33554432",
     ours("bytes", "recent history kept in memory, for learners that were away briefly")
   ),
+  "broadcast.commitLingerMs": knob(
+    count,
+    "1",
+    ours(
+      "ms",
+      "how long a commit that no client of another peer waits for may wait for a proposal to ride with; 0: not"
+    )
+  ),
   "election.finalizeWaitMs": knob(count, "50", ours("ms", "how long a winning vote waits for a better one")),
   "frontend.name": maybe(name, {
     ...ours("name", "this frontend's address on the bus"),
@@ -269,7 +213,7 @@ const own = {
 }
 
 /** Key → value, as decoded. `server.N` and `postgres.url.N` are families of keys and read apart. */
-export const Knobs = Schema.Struct({ ...time, ...clients, ...ensemble, ...own })
+export const Knobs = Schema.Struct({ ...time, ...clients, ...doorKnobs, ...ensemble, ...own })
 
 export type Knobs = typeof Knobs.Type
 export type KnobKey = keyof Knobs

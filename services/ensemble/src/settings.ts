@@ -4,6 +4,7 @@ import { type Config, ConfigError, formatServer, type Server, sessionTimeouts } 
 import type { Sid } from "@zkmesh/numbers"
 import type { FrontendOptions } from "@zkmesh/service-frontend"
 import { type Door, doorName } from "./doors.ts"
+import { limitsOf } from "./limits.ts"
 import type { RestartPolicy } from "./restart.ts"
 
 export interface Members {
@@ -37,7 +38,8 @@ export const peerSettings = ({ knobs, servers }: Config, sid: Sid, { voters, obs
       initLimit,
       syncLimit,
       logRetain: knobs["log.retain"],
-      windowBytes: knobs["broadcast.windowBytes"]
+      windowBytes: knobs["broadcast.windowBytes"],
+      commitLingerMs: knobs["broadcast.commitLingerMs"]
     },
     znode: {
       sid,
@@ -83,14 +85,13 @@ export const frontendSettings = (
     peers,
     ...door.endpoint,
     tls: door.tls,
-    maxClientCnxns: knobs.maxClientCnxns,
+    ...limitsOf(knobs),
     maxFrameBytes: knobs["jute.maxbuffer"],
     fourLetterWords: words.includes("*") ? "*" : [...new Set(["srvr", ...words])],
     superDigest: knobs["DigestAuthenticationProvider.superDigest"],
     configuration: shown(config, door, sid),
     sessionlessTimeoutMs: knobs["nio.sessionlessCnxnTimeout"],
-    maxOutstandingPerConnection: knobs["frontend.maxOutstanding"],
-    maxOutstanding: knobs.globalOutstandingLimit,
+    tcpKeepAlive: knobs.clientTcpKeepAlive,
     backlog: backlog === -1 ? undefined : backlog
   }
 }
