@@ -1,0 +1,5 @@
+export * from "./configuration.ts"
+export * from "./entry.ts"
+export * from "./members.ts"
+export * from "./quorum.ts"
+export * from "./reconfigure.ts"
