@@ -19,6 +19,8 @@ export type ZnodeToBroadcast =
       readonly _tag: "Propose"
       readonly epoch: number
       readonly batch: TxnBatch
+      /** Nobody at another peer waits for it: the word of its commit may ride with the next proposal. */
+      readonly patient?: boolean
       readonly traces?: ReadonlyArray<TracedTxn> | undefined
     }
   /** Applied so far: opens the window for more; `digest` whenever its zxid's counter is a multiple of 128. */

@@ -26,12 +26,14 @@ const preparedBatch: Form<Extract<ZnodeToBroadcast, { _tag: "Propose" }>> = {
   write: (message, writer) => {
     writer.f64(message.epoch)
     writeBatch(message.batch, writer)
+    writeBoolean(message.patient === true, writer)
     writeTxnTraces(message.traces, writer)
   },
   read: (reader) => ({
     _tag: "Propose",
     epoch: reader.f64(),
     batch: readBatch(reader),
+    patient: readBoolean(reader),
     ...withTraces(readTxnTraces(reader))
   })
 }

@@ -137,6 +137,9 @@ export class Peer {
         // Learners would find a hole anyway, later.
         if (this.leader !== undefined && this.state.majority.size > 1) this.state.doubts("the broker has gone")
         return
+      case "Lingered":
+        this.leader?.sayCommit()
+        return
       case "Tick":
         this.leader?.tick()
         this.learner?.tick()
@@ -213,7 +216,7 @@ export class Peer {
     const { state } = this
     switch (message._tag) {
       case "Propose":
-        if (this.leader !== undefined) this.leader.propose(message.epoch, message.batch)
+        if (this.leader !== undefined) this.leader.propose(message.epoch, message.batch, message.patient === true)
         // Else it was prepared in a reign that is over: its session asks again once there is a leader.
         else invariant(message.epoch <= state.currentEpoch, `the znode proposes in epoch ${message.epoch}`)
         return

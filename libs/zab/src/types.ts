@@ -98,6 +98,8 @@ export type Input =
   | { readonly _tag: "SnapshotRead"; readonly op: ReadOp; readonly bytes: Uint8Array; readonly last: boolean }
   | { readonly _tag: "Purged"; readonly op: ReadOp; readonly floor: Zxid }
   | { readonly _tag: "Tick" }
+  /** `Linger` was asked for and its time has passed. */
+  | { readonly _tag: "Lingered" }
 
 /** Carried out in order. What is sent or published before a Write does not wait for it. */
 export type Output =
@@ -113,6 +115,8 @@ export type Output =
   | { readonly _tag: "BreakZnode"; readonly link: LinkId; readonly detail: string }
   | { readonly _tag: "ToElection"; readonly message: BroadcastToElection }
   /** For the operator: why a peer looks again, why a link was broken. */
+  /** A commit waits to be told along with a proposal: say `Lingered` in a moment. One at a time is enough. */
+  | { readonly _tag: "Linger" }
   | { readonly _tag: "Note"; readonly text: string }
 
 export type Phase = "discovery" | "synchronization" | "broadcast"

@@ -350,6 +350,29 @@ describe("broadcast", () => {
     `)
   })
 
+  it("lets a commit that nobody elsewhere waits for ride with the next proposal, or go after a moment", () => {
+    const peer = new Script()
+    peer.lead()
+    peer.join(2, 2)
+    const patient = (counter: number) => ({ ...propose(1, counter), patient: true })
+    // Two learners are a quorum without the own disk, which this leader never hears of.
+    const acknowledged = (counter: number) => {
+      peer.learner(1, { _tag: "Ack", zxid: zxid(1, counter) })
+      return peer.learner(2, { _tag: "Ack", zxid: zxid(1, counter) })
+    }
+    peer.znode(patient(1))
+    expect(acknowledged(1)).toEqual(["linger"])
+    expect(peer.znode(patient(2))).toEqual(["all: Commit 1.1", "all: Propose 1.2 after 1.1"])
+    expect(peer.pass({ _tag: "Lingered" })).toEqual([])
+    expect(acknowledged(2)).toEqual(["linger"])
+    expect(peer.pass({ _tag: "Lingered" })).toEqual(["all: Commit 1.2"])
+    // One that somebody waits for takes the others along at once.
+    peer.znode(patient(3))
+    peer.znode(propose(1, 4))
+    expect(acknowledged(3)).toEqual(["all: Commit 1.3"])
+    expect(acknowledged(4)).toEqual(["all: Commit 1.4"])
+  })
+
   it("sends the znode's digest with the next commit", () => {
     const peer = new Script()
     peer.lead()

@@ -135,6 +135,8 @@ const words = (output: Output): string => {
       return `break leader: ${output.detail}`
     case "BreakZnode":
       return `break znode: ${output.detail}`
+    case "Linger":
+      return "linger"
     case "Note":
       return `note: ${output.text}`
   }

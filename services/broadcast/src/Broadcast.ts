@@ -36,6 +36,8 @@ export interface BroadcastServiceOptions {
   readonly logRetain?: number
   /** Recent history kept in memory, bytes. */
   readonly windowBytes?: number
+  /** How long a commit that nobody at another peer waits for may wait for a proposal to ride with, ms: 0 not at all, default 1. */
+  readonly commitLingerMs?: number
 }
 
 type ElectionEvent = LinkEvent<ElectionToBroadcast, BroadcastToElection>
@@ -53,6 +55,7 @@ type Message =
   | { readonly _tag: "RedialElection" }
   | { readonly _tag: "FanOutLost" }
   | { readonly _tag: "Tick" }
+  | { readonly _tag: "Lingered" }
   | { readonly _tag: "Report" }
 
 /** Opens the log and starts the broadcast service of one peer at `broadcast.<sid>`; it lives until the scope closes. */
@@ -129,6 +132,8 @@ class Shell {
   private readonly log: (text: string) => void
   private readonly address: Address
   private readonly limitMs: number
+  private readonly lingerMs: number
+  private lingers = false
   private readonly peer: Peer
   private readonly statistics = new Statistics()
   private readonly writes: Lane<WriteOp>
@@ -146,6 +151,7 @@ class Shell {
     this.log = parts.log
     this.address = `broadcast.${options.sid}`
     this.limitMs = options.syncLimit * options.tickTimeMs
+    this.lingerMs = options.commitLingerMs ?? 1
     this.peer = new Peer(peerConfig(options), parts.recovered)
     const writer = new Writer(store, scope, this.statistics, context.now)
     this.writes = new Lane(writer.perform, context.pipe)
@@ -208,6 +214,10 @@ class Shell {
         return
       case "RedialElection":
         this.election.redial()
+        return
+      case "Lingered":
+        this.lingers = false
+        peer.step(now, message)
         return
       case "Tick":
       case "FanOutLost":
@@ -301,9 +311,20 @@ class Shell {
         // Should it be broken, it is dialled again and the core says it again.
         this.election.link?.send(output.message)
         return
+      case "Linger":
+        this.linger()
+        return
       case "Note":
         this.log(output.text)
     }
+  }
+
+  /** One timer at a time: it ends a commit's wait, if no proposal has. */
+  private linger(): void {
+    if (this.lingers) return
+    this.lingers = true
+    if (this.lingerMs === 0) this.context.self.tell({ _tag: "Lingered" })
+    else this.context.after(this.lingerMs, { _tag: "Lingered" })
   }
 
   private dial(id: LinkId, leader: Sid): void {

@@ -182,6 +182,9 @@ export class SimNode {
       case "ToElection":
         this.elector!.tell(output.message)
         return
+      case "Linger":
+        this.after(1, () => this.post({ _tag: "Lingered" }))
+        return
       case "Note":
         this.world.note(this.sid, output.text)
         return

@@ -183,6 +183,7 @@ export class ToyZnode {
       zxid: ++this.lastProposed,
       nonce: host.random.int(0, 0xffff_ffff)
     }))
-    host.send({ _tag: "Propose", epoch: leadingEpoch, batch: encode(txns) })
+    const patient = host.random.int(0, 1) === 1
+    host.send({ _tag: "Propose", epoch: leadingEpoch, batch: encode(txns), patient })
   }
 }
