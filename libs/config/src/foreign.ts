@@ -15,8 +15,8 @@ export const IGNORED: ReadonlyArray<Foreign> = [
     keys: ["request_throttle_stall_time", "request_throttle_drop_stale", "request_stale_connection_check"]
   },
   {
-    why: "the log is purged behind each checkpoint, as log.retain says",
-    keys: ["autopurge.purgeInterval", "autopurge.snapRetainCount"]
+    why: "there is one checkpoint, and behind it the log that log.retain says",
+    keys: ["autopurge.snapRetainCount"]
   },
   {
     why: "the log is a table of the peer's Postgres",
@@ -126,7 +126,7 @@ export const IGNORED: ReadonlyArray<Foreign> = [
       "jute.maxbuffer.extrasize",
       "admin.*",
       "readonlymode.enabled",
-      "audit.*",
+      "audit.impl.class",
       "oraclePath",
       "ensembleAuthName",
       "IPAuthenticationProvider.*",

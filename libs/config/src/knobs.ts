@@ -20,6 +20,7 @@ import {
   words,
   zookeeper
 } from "./knob.ts"
+import { operatorKnobs } from "./operatorKnobs.ts"
 
 export type { About, Origin } from "./knob.ts"
 
@@ -213,7 +214,7 @@ const own = {
 }
 
 /** Key → value, as decoded. `server.N` and `postgres.url.N` are families of keys and read apart. */
-export const Knobs = Schema.Struct({ ...time, ...clients, ...doorKnobs, ...ensemble, ...own })
+export const Knobs = Schema.Struct({ ...time, ...clients, ...doorKnobs, ...ensemble, ...operatorKnobs, ...own })
 
 export type Knobs = typeof Knobs.Type
 export type KnobKey = keyof Knobs

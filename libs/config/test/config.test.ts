@@ -13,7 +13,7 @@ group("a zoo.cfg", () => {
   it.effect("of ZooKeeper's sample reads as it is", () =>
     Effect.gen(function* () {
       const text = `tickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=/tmp/zookeeper\nclientPort=2181\n${THREE}
-        server.4=[::1]:2888:3888:OBSERVER;[::1]:2184\nautopurge.purgeInterval=1\nnio.numWorkerThreads=4`
+        server.4=[::1]:2888:3888:OBSERVER;[::1]:2184\nautopurge.snapRetainCount=3\nnio.numWorkerThreads=4`
       const { knobs, servers, notices } = yield* parse(text)
       assert.strictEqual(knobs.tickTime, 2000)
       assert.strictEqual(knobs.dataDir, "/tmp/zookeeper")
@@ -28,7 +28,7 @@ group("a zoo.cfg", () => {
         ]
       )
       assert.lengthOf(notices, 2)
-      assert.include(notices[0], "autopurge.purgeInterval has no effect")
+      assert.include(notices[0], "autopurge.snapRetainCount has no effect")
     })
   )
 

@@ -37,7 +37,7 @@ export const peerSettings = ({ knobs, servers }: Config, sid: Sid, { voters, obs
       tickTimeMs,
       initLimit,
       syncLimit,
-      logRetain: knobs["log.retain"],
+      logRetain: knobs["autopurge.purgeInterval"] === 0 ? 0 : knobs["log.retain"],
       windowBytes: knobs["broadcast.windowBytes"],
       commitLingerMs: knobs["broadcast.commitLingerMs"]
     },
