@@ -23,7 +23,7 @@ export const Phase = {
 export type Phase = (typeof Phase)[keyof typeof Phase]
 
 /** Why a connection is not read from at the moment. */
-export const Hold = { Opening: 1, Outstanding: 2, Unsent: 4, Total: 8 } as const
+export const Hold = { Opening: 1, Outstanding: 2, Unsent: 4, Total: 8, Draining: 16 } as const
 
 /** Below this, pieces for one connection are copied into one; above, they are written side by side. */
 const COPY_BELOW = 64 * 1024

@@ -10,7 +10,7 @@ import type { AddressInfo, Server, Socket } from "node:net"
 import { type ActorContext, type ActorRef, type Handler, type Supervisor, spawn } from "@zkmesh/actor"
 import { Bus, type BusError, Dialled, type LinkEvent } from "@zkmesh/bus"
 import { type FrontendToSession, frontendProtocol, type SessionToFrontend } from "@zkmesh/messages"
-import { Effect, FiberSet, type Scope } from "effect"
+import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
 import { plainAddress } from "./auth.ts"
 import { Client, Hold, Phase } from "./Client.ts"
 import { Conversation } from "./Conversation.ts"
@@ -34,6 +34,8 @@ type Log = (message: string) => void
 const WATCH_MS = 250
 /** How long a client may take to close its end after we have closed ours. */
 const LINGER_MS = 2000
+/** How long a stop waits for the answers to what has been read already. */
+const DRAIN_MS = 2000
 /** The same reason is logged this often at most; the count goes on. */
 const LOG_EVERY_MS = 5000
 /** A burst of replies may be this many times what a client may leave untaken for long. */
@@ -54,7 +56,11 @@ export const runFrontend = (
       return shell.handle
     })
     const frontend = shell!
-    yield* Effect.addFinalizer(() => frontend.close())
+    yield* Effect.addFinalizer((exit) => {
+      // A frontend that has failed answers nobody any more: there is nothing to wait for.
+      const isAsked = Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)
+      return isAsked ? Effect.andThen(frontend.drain(), frontend.close()) : frontend.close()
+    })
     const port = yield* frontend.listen()
     return { port }
   })
@@ -78,6 +84,8 @@ export class Frontend {
   private nextConn = 1
   private flushDue = false
   private readonly flushAll = (): void => this.flushPeers()
+  /** Called when nobody is left; undefined unless this frontend drains. */
+  private drainedOf: (() => void) | undefined
   /** Clients with something to write at the end of this pass. */
   private dirty: Array<Client> = []
 
@@ -109,6 +117,7 @@ export class Frontend {
     this.handle = (batch) => {
       for (const message of batch) this.take(message)
       this.flushClients()
+      if (this.drainedOf !== undefined) this.endAnswered()
     }
   }
 
@@ -125,6 +134,28 @@ export class Frontend {
         resume(Effect.succeed((this.server.address() as AddressInfo).port))
       })
     })
+  }
+
+  /**
+   * Takes no more clients, reads no more requests, and ends each connection as soon as what was read from it is answered:
+   * its client comes back by another door, with its session. Done when all have gone, or some do not.
+   */
+  drain(): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      this.drainedOf = () => resume(Effect.void)
+      this.server.close()
+      for (const client of this.clients.values()) client.hold(Hold.Draining)
+      this.endAnswered()
+    }).pipe(Effect.timeoutOption(DRAIN_MS), Effect.asVoid)
+  }
+
+  private endAnswered(): void {
+    for (const client of this.clients.values()) {
+      // A session that has been asked for is told of: else its client would ask for a second one.
+      const waits = client.outstanding > 0 || client.holdsFor(Hold.Opening | Hold.Outstanding | Hold.Total)
+      if (!waits && client.phase !== Phase.Word) this.end(client, "drained")
+    }
+    if (this.clients.size === 0) this.drainedOf?.()
   }
 
   /** Takes no more clients, lets go of those that are here (what has been written to them still leaves), and of peers. */
@@ -264,6 +295,7 @@ export class Frontend {
     this.disconnect(client)
     client.phase = Phase.Closed
     this.clients.delete(client.conn)
+    if (this.clients.size === 0) this.drainedOf?.()
     const left = (this.addresses.get(client.address) ?? 1) - 1
     if (left === 0) this.addresses.delete(client.address)
     else this.addresses.set(client.address, left)

@@ -80,6 +80,7 @@ export type DropReason =
   | "slow"
   | "peerLost"
   | "closedByPeer"
+  | "drained"
 
 /** The frontend's own numbers; those of its peer come with each answer to an operator. */
 export class Statistics {
