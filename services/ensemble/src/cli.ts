@@ -102,11 +102,11 @@ const server = Command.make(
 const serve = Command.make(
   "serve",
   {
-    service: Argument.Literals("service", ["election", "broadcast", "znode", "session", "frontend"]),
+    service: Argument.Literals("service", ["election", "broadcast", "znode", "session", "frontend", "replica"]),
     config,
     id,
     name: Flag.String("name").pipe(
-      Flag.withDescription("frontend: its address on the bus"),
+      Flag.withDescription("frontend or replica: its address on the bus"),
       Flag.withMetavar("NAME"),
       Flag.optional
     ),
@@ -115,10 +115,11 @@ const serve = Command.make(
       Flag.withMetavar("N"),
       Flag.atLeast(0)
     ),
-    port: port("frontend: client port")
+    port: port("frontend or replica: client port")
   },
   Effect.fnUntraced(function* (flags) {
     const { runFrontendService, runService } = yield* Effect.promise(() => import("./server.ts"))
+    const { runReplica } = yield* Effect.promise(() => import("./replica.ts"))
     const entries = [
       ...entry("--id", "peer.id", flags.id),
       ...entry("--port", "clientPort", flags.port),
@@ -126,10 +127,34 @@ const serve = Command.make(
     ]
     const { service, peer } = flags
     yield* configured(flags.config, entries, (loaded) =>
-      service === "frontend" ? runFrontendService(loaded, peer) : runService(loaded, service)
+      service === "replica"
+        ? runReplica(loaded)
+        : service === "frontend"
+          ? runFrontendService(loaded, peer)
+          : runService(loaded, service)
     )
   })
 ).pipe(Command.withDescription("One service alone (the mesh placement)"))
+
+const health = Command.make(
+  "health",
+  {
+    url: Flag.String("url").pipe(
+      Flag.withDescription("where to ask; /health/live instead of /health/ready asks only whether it runs"),
+      Flag.withMetavar("URL"),
+      Flag.withDefault("http://127.0.0.1:8080/health/ready")
+    ),
+    timeout: Flag.Int("timeout").pipe(
+      Flag.withDescription("how long to wait for the answer"),
+      Flag.withMetavar("MS"),
+      Flag.withDefault(3000)
+    )
+  },
+  Effect.fnUntraced(function* ({ url, timeout }) {
+    const { probe } = yield* Effect.promise(() => import("./probe.ts"))
+    yield* probe(url, timeout)
+  })
+).pipe(Command.withDescription("Ask a running process whether it serves, and why not: exit code 0 or 1"))
 
 const helpConfig = GlobalFlag.Action({
   flag: Flag.Boolean("help-config").pipe(Flag.withDescription("List every key of the configuration")),
@@ -138,7 +163,7 @@ const helpConfig = GlobalFlag.Action({
 
 const zkmesh = Command.make("zkmesh").pipe(
   Command.withDescription("A ZooKeeper-compatible coordination service"),
-  Command.withSubcommands([start, server, serve]),
+  Command.withSubcommands([start, server, serve, health]),
   Command.withGlobalFlags([helpConfig])
 )
 

@@ -7,12 +7,15 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { announce, counted } from "./announce.ts"
 import { claimDataDir, inspectDataDir } from "./dataDir.ts"
-import { doorsAt, readTls } from "./doors.ts"
+import { type Door, doorsAt, readTls } from "./doors.ts"
+import { apart, withOperator } from "./operator.ts"
 import { runClientFrontend, runPeer } from "./peer.ts"
 import { type Asked, plan } from "./plan.ts"
 import { checkPorts } from "./ports.ts"
 import { frontendSettings, peerSettings, restartPolicy } from "./settings.ts"
 import { openStores } from "./stores.ts"
+
+const LOCAL = "127.0.0.1"
 
 /** Runs until it is interrupted. Everything that can be wrong with the configuration is found before anything starts. */
 export const runEnsemble = (config: Config, asked: Asked) =>
@@ -37,18 +40,20 @@ export const runEnsemble = (config: Config, asked: Asked) =>
     const stores = yield* openStores(config, sids, dataDir)
     const policy = restartPolicy(config)
     const others = (sid: Sid) => sids.filter((other) => other !== sid)
-    yield* Effect.all(
-      [
-        ...sids.map((sid) => runPeer(peerSettings(config, sid, members), stores.layerOf(sid), policy)),
-        ...doors.map(({ sid, door }) =>
-          runClientFrontend(
-            frontendSettings(config, String(sid), door, [sid, ...others(sid)], sid),
-            policy,
-            () => Effect.void
-          )
-        ),
-        announce(planned, stores, startedAt)
-      ],
-      { concurrency: "unbounded", discard: true }
-    )
+    const frontend = (sid: Sid, door: Door) =>
+      runClientFrontend(
+        frontendSettings(config, String(sid), door, [sid, ...others(sid)], sid),
+        policy,
+        () => Effect.void
+      )
+    const peer = (sid: Sid, offset: number) => {
+      const own = doors.filter((one) => one.sid === sid).map(({ door }) => frontend(sid, door))
+      const services = [runPeer(peerSettings(config, sid, members), stores.layerOf(sid), policy), ...own]
+      const program = Effect.all(services, { concurrency: "unbounded", discard: true })
+      return apart(withOperator(config, { offset, host: LOCAL }, program))
+    }
+    yield* Effect.all([...sids.map(peer), announce(planned, stores, startedAt)], {
+      concurrency: "unbounded",
+      discard: true
+    })
   }).pipe(Effect.scoped, Effect.provide(loopbackLayer))

@@ -1,5 +1,6 @@
 import { Supervisor, supervisorLayer } from "@zkmesh/actor"
 import type { Bus, BusError } from "@zkmesh/bus"
+import { CurrentHealth } from "@zkmesh/health"
 import { runBroadcast } from "@zkmesh/service-broadcast"
 import { runElection } from "@zkmesh/service-election"
 import { type FrontendOptions, runFrontend } from "@zkmesh/service-frontend"
@@ -39,10 +40,12 @@ export type PeerService = "election" | "broadcast" | "znode" | "session"
 
 /** What is started, then waited for until one of its actors dies. */
 const underSupervisor = <E, R>(name: string, start: Effect.Effect<unknown, E, R>) =>
-  Effect.andThen(
-    start,
-    Effect.flatMap(Supervisor, (supervisor) => supervisor.join)
-  ).pipe(Effect.scoped, Effect.provide(supervisorLayer(name)))
+  Effect.gen(function* () {
+    yield* start
+    const health = yield* CurrentHealth
+    health.set(name, { condition: "serving" })
+    return yield* (yield* Supervisor).join
+  }).pipe(Effect.scoped, Effect.provide(supervisorLayer(name)))
 
 /** A service of a peer that keeps nothing, alone in its process. */
 export const runStateless = (

@@ -1,3 +1,5 @@
+import { CurrentHealth } from "@zkmesh/health"
+import { CurrentMetrics } from "@zkmesh/metrics"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -19,10 +21,13 @@ const STEADY_NS = 10_000_000_000n
  */
 export const restarting = <E, R>(name: string, policy: RestartPolicy, once: Effect.Effect<never, E, R>) =>
   Effect.gen(function* () {
+    const health = yield* CurrentHealth
+    const failures = (yield* CurrentMetrics).counter("unrecoverable_error_count")
     const told = new Set<string>()
     let pauseMs = policy.minMs
     while (true) {
       const startedAt = yield* Clock.currentTimeNanos
+      health.set(name, { condition: "starting" })
       const exit = yield* Effect.exit(once)
       if (Exit.isSuccess(exit)) return yield* Effect.die(new Error(`${name} ended without a reason`))
       if ((yield* Clock.currentTimeNanos) - startedAt >= STEADY_NS) {
@@ -30,6 +35,8 @@ export const restarting = <E, R>(name: string, policy: RestartPolicy, once: Effe
         pauseMs = policy.minMs
       }
       const reason = reasonOf(exit.cause)
+      failures.add()
+      health.set(name, { condition: "failed", why: reason })
       if (!told.has(reason)) {
         told.add(reason)
         yield* Effect.logError(`${name} has stopped and is built again: ${reason}`)

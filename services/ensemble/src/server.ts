@@ -6,6 +6,7 @@ import type { Sid } from "@zkmesh/numbers"
 import * as Effect from "effect/Effect"
 import { busLayer } from "./buses.ts"
 import { type Door, doorsAt, readTls } from "./doors.ts"
+import { ALONE, withOperator } from "./operator.ts"
 import { type PeerService, runClientFrontend, runPeer, runStateless, runStored } from "./peer.ts"
 import { checkPorts, type Endpoint } from "./ports.ts"
 import { watchRoles } from "./roles.ts"
@@ -16,11 +17,12 @@ import {
   membersOf,
   peerSettings,
   restartPolicy,
-  serverOf
+  serverOf,
+  spread
 } from "./settings.ts"
 import { openStores, storeKind } from "./stores.ts"
 
-const EVERYWHERE = "0.0.0.0"
+export const EVERYWHERE = "0.0.0.0"
 
 /** What the environment, the file and the flags leave open: which peer this is. */
 export const peerId = (config: Config): Effect.Effect<Sid, ConfigError> =>
@@ -69,7 +71,7 @@ const membersAround = ({ servers }: Config, sid: Sid): Members =>
   servers.length === 0 ? { voters: [sid], observers: [] } : membersOf(servers)
 
 /** Where clients come in: at `plain`, if that is given, and at the TLS port, if there is one. None of it is taken yet. */
-const doorsOf = (config: Config, plain: Endpoint | undefined, missing: string) =>
+export const doorsOf = (config: Config, plain: Endpoint | undefined, missing: string) =>
   Effect.gen(function* () {
     const { clientPortAddress, secureClientPort, secureClientPortAddress } = config.knobs
     const host = secureClientPortAddress ?? clientPortAddress ?? EVERYWHERE
@@ -121,10 +123,8 @@ export const runServer = (config: Config, portFlagged: boolean) =>
         { concurrency: "unbounded", discard: true }
       )
     })
-    yield* Effect.provide(
-      run,
-      busLayer(config, `peer ${sid}`, members.voters.length === 1 && members.observers.length === 0)
-    )
+    const alone = members.voters.length === 1 && members.observers.length === 0
+    yield* withOperator(config, ALONE, Effect.provide(run, busLayer(config, `peer ${sid}`, alone)))
   }).pipe(Effect.scoped)
 
 /** One service of a peer. */
@@ -145,7 +145,7 @@ export const runService = (config: Config, service: PeerService) =>
       const stores = yield* openStores(config, [sid], "")
       return yield* runStored(service, settings, stores.layerOf(sid), policy)
     })
-    return yield* Effect.provide(run, busLayer(config, `${service}.${sid}`, false))
+    yield* withOperator(config, ALONE, Effect.provide(run, busLayer(config, `${service}.${sid}`, false)))
   }).pipe(Effect.scoped)
 
 /** A frontend alone: any number of them, started and stopped at any time. `peers` in the order of preference. */
@@ -153,23 +153,23 @@ export const runFrontendService = (config: Config, peers: ReadonlyArray<Sid>) =>
   Effect.gen(function* () {
     for (const sid of peers) if (config.servers.length > 0) yield* attempt(() => serverOf(config, sid))
     const known = config.servers.map((server) => server.sid)
-    const preferred = peers.length > 0 ? peers : known.length > 0 ? known : [yield* peerId(config)]
+    const name = frontendName(config)
+    const preferred = peers.length > 0 ? peers : known.length > 0 ? spread(known, name) : [yield* peerId(config)]
     const { clientPort, clientPortAddress } = config.knobs
     const plain = clientPort === undefined ? undefined : { host: clientPortAddress ?? EVERYWHERE, port: clientPort }
     const doors = yield* doorsOf(config, plain, "a frontend needs a port for clients: --port P")
-    const name = frontendName(config)
     const policy = restartPolicy(config)
     const frontends = doors.map((door) =>
       runClientFrontend(frontendSettings(config, name, door, preferred), policy, listening(door))
     )
     const run = Effect.all(frontends, { concurrency: "unbounded", discard: true })
-    return yield* Effect.provide(run, busLayer(config, `frontend ${name}`, false))
+    yield* withOperator(config, ALONE, Effect.provide(run, busLayer(config, `frontend ${name}`, false)))
   }).pipe(Effect.scoped)
 
-const listening =
+export const listening =
   ({ endpoint, tls }: Door) =>
   (port: number) =>
     Effect.logInfo(`clients connect to ${endpoint.host}:${port}${tls === undefined ? "" : " by TLS"}`)
 
-const logRole = (sid: Sid, status: { serving: boolean; role: string; epoch: number }) =>
+export const logRole = (sid: Sid, status: { serving: boolean; role: string; epoch: number }) =>
   Effect.logInfo(`peer ${sid} is ${status.role}${status.serving ? `, epoch ${status.epoch}` : ", not serving"}`)

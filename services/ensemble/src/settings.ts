@@ -126,6 +126,14 @@ export const restartPolicy = ({ knobs }: Config): RestartPolicy => ({
 export const frontendName = ({ knobs }: Config): string =>
   knobs["frontend.name"] ?? `${hostname()}-${process.pid}`.replaceAll(/[^A-Za-z0-9_-]/g, "-")
 
+/** `peers` in the same ring, begun at a place that the name decides: frontends of many names share the peers evenly. */
+export const spread = (peers: ReadonlyArray<Sid>, name: string): ReadonlyArray<Sid> => {
+  let hash = 0x811c9dc5
+  for (const char of Buffer.from(name)) hash = Math.imul(hash ^ char, 0x01000193) >>> 0
+  const first = hash % peers.length
+  return [...peers.slice(first), ...peers.slice(0, first)]
+}
+
 /** The peer whose server.N line is `sid`. */
 export const serverOf = ({ servers }: Config, sid: Sid): Server => {
   const server = servers.find((one) => one.sid === sid)

@@ -1,0 +1,60 @@
+/** What an operator finds: the admin server, with health, and the metrics. Loaded once the rest is on its way. */
+import type { Config } from "@zkmesh/config"
+import { CurrentHealth, Health } from "@zkmesh/health"
+import { CurrentMetrics, Registry } from "@zkmesh/metrics"
+import * as Effect from "effect/Effect"
+
+/** Where the ports of a peer lie: in the ensemble placement each peer has those of the first plus `offset`. */
+export interface OperatorPlace {
+  readonly offset: number
+  /** Where they listen if the configuration does not say. */
+  readonly host: string
+}
+
+export const ALONE: OperatorPlace = { offset: 0, host: "0.0.0.0" }
+
+/** With health and metrics of its own: one of several peers in a process. */
+export const apart = <A, E, R>(peer: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.suspend(() =>
+    peer.pipe(Effect.provideService(CurrentHealth, new Health()), Effect.provideService(CurrentMetrics, new Registry()))
+  )
+
+/** Runs `program` with the operator's surface beside it: also while it waits for its broker or its database. */
+export const withOperator = <A, E, R>(config: Config, place: OperatorPlace, program: Effect.Effect<A, E, R>) =>
+  Effect.all([program, runOperator(config, place)], { concurrency: "unbounded", discard: true })
+
+/** Serves until it is interrupted. A port that cannot be had is warned of: what serves clients goes on without it. */
+const runOperator = (config: Config, { offset, host }: OperatorPlace): Effect.Effect<never> =>
+  Effect.gen(function* () {
+    const { knobs } = config
+    const health = yield* CurrentHealth
+    const metrics = yield* CurrentMetrics
+    if (knobs["admin.enableServer"] || isPrometheus(config)) {
+      const { healthRoutes, serveHttp, serveMetrics } = yield* Effect.promise(() => import("@zkmesh/service-admin"))
+      if (knobs["admin.enableServer"]) {
+        const endpoint = {
+          host: knobs["admin.serverAddress"] ?? host,
+          port: knobs["admin.serverPort"] + offset,
+          idleTimeoutMs: knobs["admin.idleTimeout"]
+        }
+        yield* warned("the admin server", serveHttp(endpoint, healthRoutes(health)))
+      }
+      if (isPrometheus(config)) {
+        const endpoint = {
+          host: knobs["metricsProvider.httpHost"] ?? host,
+          port: knobs["metricsProvider.httpPort"] + offset
+        }
+        yield* warned("metrics", serveMetrics(endpoint, metrics, knobs["metricsProvider.exportJvmInfo"]))
+      }
+    }
+    return yield* Effect.never
+  }).pipe(Effect.scoped)
+
+const isPrometheus = ({ knobs }: Config): boolean =>
+  knobs["metricsProvider.className"].endsWith("PrometheusMetricsProvider")
+
+const warned = <R>(what: string, serve: Effect.Effect<number, { readonly message: string }, R>) =>
+  Effect.matchEffect(serve, {
+    onSuccess: (port) => Effect.logInfo(`${what} at port ${port}`),
+    onFailure: ({ message }) => Effect.logWarning(`${what} cannot be reached: ${message}`)
+  })
