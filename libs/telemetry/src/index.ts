@@ -1,1 +1,15 @@
-export {}
+export { joinTraces } from "./bus.ts"
+export { newSpanId, newTraceId, type Step, spanIdOf } from "./ids.ts"
+export type { OtlpOptions } from "./otlp.ts"
+export { Recorder, type SpanSink } from "./recorder.ts"
+export { Rows } from "./rows.ts"
+export { type Candidate, Sampler } from "./sampler.ts"
+export {
+  CurrentTelemetry,
+  type Failures,
+  type Outlet,
+  Telemetry,
+  type TelemetryOptions,
+  type Told,
+  Tracer
+} from "./telemetry.ts"

@@ -17,11 +17,13 @@ import {
 } from "@zkmesh/messages"
 import type { Sid } from "@zkmesh/numbers"
 import { LogStore, type StoreError } from "@zkmesh/store"
+import { CurrentTelemetry } from "@zkmesh/telemetry"
 import { type LinkId, type Output, Peer, type ReadOp, type RecoveredLog, type WriteOp } from "@zkmesh/zab"
 import { Effect, Scope } from "effect"
 import { Lane, type LaneMessage, Reader, Writer } from "./Lanes.ts"
 import { peerConfig } from "./options.ts"
 import { Statistics } from "./Statistics.ts"
+import { BroadcastTracing } from "./tracing/BroadcastTracing.ts"
 
 export interface BroadcastServiceOptions {
   readonly sid: Sid
@@ -69,12 +71,13 @@ export const runBroadcast = (
     const recovered = yield* store.open
     const run = Effect.runForkWith(yield* Effect.context<never>())
     const name = `broadcast.${options.sid}`
+    const tracing = yield* BroadcastTracing.start(yield* CurrentTelemetry, options)
     let shell: Shell | undefined
     const actor = yield* spawn<Message>(name, (context) => {
       const log = (text: string) => void run(Effect.logInfo(`${name}: ${text}`))
       // An idle peer steps down as soon as its database has gone, not at the next write.
       context.pipe(store.lost)
-      shell = new Shell({ options, recovered, context, bus, store, scope, log })
+      shell = new Shell({ options, recovered, context, bus, store, scope, log, tracing })
       return shell.handle
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => shell?.close()))
@@ -94,6 +97,8 @@ interface ShellParts {
   readonly store: LogStore["Service"]
   readonly scope: Scope.Scope
   readonly log: (text: string) => void
+  /** undefined: nothing is traced. */
+  readonly tracing: BroadcastTracing | undefined
 }
 
 /** Links that were taken, under the core's names for them. */
@@ -136,6 +141,7 @@ class Shell {
   private lingers = false
   private readonly peer: Peer
   private readonly statistics = new Statistics()
+  private readonly tracing: BroadcastTracing | undefined
   private readonly writes: Lane<WriteOp>
   private readonly reads: Lane<ReadOp>
   private readonly learners = new Taken<LeaderToLearner>()
@@ -153,7 +159,8 @@ class Shell {
     this.limitMs = options.syncLimit * options.tickTimeMs
     this.lingerMs = options.commitLingerMs ?? 1
     this.peer = new Peer(peerConfig(options), parts.recovered)
-    const writer = new Writer(store, scope, this.statistics, context.now)
+    this.tracing = parts.tracing
+    const writer = new Writer(store, scope, this.statistics, context.now, parts.tracing)
     this.writes = new Lane(writer.perform, context.pipe)
     this.reads = new Lane(new Reader(store, scope).perform, context.pipe)
     const { self } = context
@@ -194,10 +201,12 @@ class Shell {
     const { peer } = this
     switch (message._tag) {
       case "FanOut":
+        this.tracing?.fromLeaderFanOut(message.message, now)
         peer.step(now, { _tag: "FromFanOut", message: message.message })
         return
       case "Done":
         message.lane.next()
+        if (message.input !== undefined) this.tracing?.stored(message.input, now)
         if (message.input !== undefined) peer.step(now, message.input)
         return
       case "Znode":
@@ -238,7 +247,10 @@ class Shell {
     } else {
       const link = znodes.id(event.link)
       if (link === undefined) return
-      for (const message of event.messages) peer.step(now, { _tag: "FromZnode", link, message })
+      for (const message of event.messages) {
+        this.tracing?.fromZnode(message, now)
+        peer.step(now, { _tag: "FromZnode", link, message })
+      }
     }
   }
 
@@ -253,7 +265,10 @@ class Shell {
     } else {
       const link = learners.id(event.link)
       if (link === undefined) return
-      for (const message of event.messages) peer.step(now, { _tag: "FromLearner", link, message })
+      for (const message of event.messages) {
+        this.tracing?.fromLearner(link, message, now)
+        peer.step(now, { _tag: "FromLearner", link, message })
+      }
     }
   }
 
@@ -262,8 +277,15 @@ class Shell {
     if (event._tag === "Opened") peer.step(now, { _tag: "LeaderOpened", link })
     else if (event._tag === "Broken") {
       if (this.leader?.id === link) this.leader = undefined
-      peer.step(now, { _tag: "LeaderBroken", link, detail: `${event.reason}: ${event.detail}` })
-    } else for (const message of event.messages) peer.step(now, { _tag: "FromLeader", link, message })
+      const detail = `${event.reason}: ${event.detail}`
+      this.tracing?.epochs.lostLeader(detail, now)
+      peer.step(now, { _tag: "LeaderBroken", link, detail })
+    } else {
+      for (const message of event.messages) {
+        this.tracing?.epochs.fromLeader(message, now)
+        peer.step(now, { _tag: "FromLeader", link, message })
+      }
+    }
   }
 
   private takeElection(now: number, event: ElectionEvent): void {
@@ -271,7 +293,12 @@ class Shell {
     if (taken === undefined) return
     if (taken === "opened") this.peer.step(now, { _tag: "ElectionOpened" })
     else if (taken === "broken") this.peer.step(now, { _tag: "ElectionBroken" })
-    else for (const message of taken) this.peer.step(now, { _tag: "FromElection", message })
+    else {
+      for (const message of taken) {
+        this.tracing?.epochs.electedBy(message, now)
+        this.peer.step(now, { _tag: "FromElection", message })
+      }
+    }
   }
 
   /** A link that is broken drops what it is given: its Broken is on the way and the core will hear of it. */
@@ -287,13 +314,13 @@ class Shell {
         this.reads.push(output.op)
         return
       case "ToZnode":
-        this.znodes.link(output.link)?.send(output.message)
+        this.znodes.link(output.link)?.send(this.tracing?.toZnode(output.message, this.context.now()) ?? output.message)
         return
       case "ToLeader":
         if (this.leader?.id === output.link) this.leader.link.send(output.message)
         return
       case "ToLearner":
-        this.learners.link(output.link)?.send(output.message)
+        this.learners.link(output.link)?.send(this.tracing?.epochs.toLearner(output.message) ?? output.message)
         return
       case "DialLeader":
         this.dial(output.link, output.leader)
@@ -332,12 +359,14 @@ class Shell {
     const listener = (event: LeaderEvent) => self.tell({ _tag: "Leader", id, event })
     const link = this.bus.dial(this.address, `broadcast.${leader}`, learnerProtocol, listener, this.limitMs)
     this.leader = { id, link }
+    this.tracing?.epochs.dialled(leader, this.context.now())
   }
 
   private publish(now: number, message: FanOut): void {
     if (message._tag === "Propose") this.statistics.proposed(message.batch.last, now)
     else this.statistics.committed(message.zxid, now)
-    if (!this.bus.publish(proposalsTopic, message)) this.context.self.tell({ _tag: "FanOutLost" })
+    const sent = this.tracing?.publishes(message, this.context.now()) ?? message
+    if (!this.bus.publish(proposalsTopic, sent)) this.context.self.tell({ _tag: "FanOutLost" })
   }
 
   private report(): void {

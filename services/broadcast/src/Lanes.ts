@@ -4,6 +4,7 @@ import type { LogStore, Restore, StoreError } from "@zkmesh/store"
 import type { Input, LinkId, ReadOp, WriteOp } from "@zkmesh/zab"
 import { Effect, Exit, Pull, Scope, Stream } from "effect"
 import type { Statistics } from "./Statistics.ts"
+import type { BroadcastTracing } from "./tracing/BroadcastTracing.ts"
 
 type Store = LogStore["Service"]
 type Done = { readonly _tag: "Done"; readonly lane: Lane<unknown>; readonly input: Input | undefined }
@@ -52,13 +53,15 @@ export class Writer {
   private readonly scope: Scope.Scope
   private readonly statistics: Statistics
   private readonly now: () => number
+  private readonly tracing: BroadcastTracing | undefined
   private restoring: { readonly scope: Scope.Closeable; readonly restore: Restore } | undefined
 
-  constructor(store: Store, scope: Scope.Scope, statistics: Statistics, now: () => number) {
+  constructor(store: Store, scope: Scope.Scope, statistics: Statistics, now: () => number, tracing?: BroadcastTracing) {
     this.store = store
     this.scope = scope
     this.statistics = statistics
     this.now = now
+    this.tracing = tracing
   }
 
   readonly perform = (op: WriteOp): Effect.Effect<Input, StoreError> => {
@@ -68,7 +71,9 @@ export class Writer {
       case "Append": {
         const startedAt = this.now()
         return Effect.map(store.append(op.batch), () => {
-          this.statistics.appended(op.batch.count, this.now() - startedAt)
+          const endedAt = this.now()
+          this.statistics.appended(op.batch.count, endedAt - startedAt)
+          this.tracing?.log.appends(op.batch, startedAt, endedAt)
           return stored
         })
       }

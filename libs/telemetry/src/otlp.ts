@@ -1,0 +1,123 @@
+/**
+ * Spans to any OTLP endpoint, by OpenTelemetry's own exporter: it knows the variables, the protocol and when to try again.
+ *
+ * Its SDK is not what records: that makes an object with a dozen closures per span where the work is done. Here plain
+ * records become what the exporter takes, a batch at a time, long after the request has been answered.
+ */
+import { hostname } from "node:os"
+import type { HrTime, Link, SpanContext } from "@opentelemetry/api"
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto"
+import { type Resource, resourceFromAttributes } from "@opentelemetry/resources"
+import type { ReadableSpan } from "@opentelemetry/sdk-trace"
+import {
+  ATTR_SERVICE_INSTANCE_ID,
+  ATTR_SERVICE_NAME,
+  ATTR_SERVICE_NAMESPACE,
+  ATTR_SERVICE_VERSION
+} from "@opentelemetry/semantic-conventions"
+import type { SpanRecord, TraceContext } from "@zkmesh/messages"
+import type { SpanSink } from "./recorder.ts"
+
+export interface OtlpOptions {
+  /** `http://host:4318/v1/traces`; undefined: as OTEL_EXPORTER_OTLP_TRACES_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT say. */
+  readonly url: string | undefined
+  readonly ensemble: string
+  readonly version: string
+  /** The name of every service of this process; undefined: `zkmesh-` and what it is. */
+  readonly serviceName: string | undefined
+  /** What else is known of this process (OTEL_RESOURCE_ATTRIBUTES). */
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+const SAMPLED = 1
+const NO_EVENTS: ReadableSpan["events"] = []
+const SCOPE = { name: "zkmesh" }
+
+/** `a=b,c=d` with values percent-encoded, as OTEL_RESOURCE_ATTRIBUTES has it. */
+export const parseAttributes = (text: string | undefined): Record<string, string> =>
+  Object.fromEntries(
+    (text ?? "").split(",").flatMap((pair) => {
+      const at = pair.indexOf("=")
+      return at < 0 ? [] : [[pair.slice(0, at).trim(), decodeURIComponent(pair.slice(at + 1).trim())]]
+    })
+  )
+
+/** Seconds and nanoseconds. */
+const hrTime = (ms: number): HrTime => {
+  const seconds = Math.floor(ms / 1000)
+  return [seconds, Math.round((ms - seconds * 1000) * 1e6)]
+}
+
+const spanContext = ({ traceId, spanId }: TraceContext): SpanContext => ({ traceId, spanId, traceFlags: SAMPLED })
+
+const linkOf = (context: TraceContext): Link => ({ context: spanContext(context) })
+
+/** Each service of the process is a resource of its own. */
+class Resources {
+  private readonly options: OtlpOptions
+  private readonly known = new Map<string, Resource>()
+
+  constructor(options: OtlpOptions) {
+    this.options = options
+  }
+
+  of({ service, instance, sid }: SpanRecord): Resource {
+    const found = this.known.get(instance)
+    if (found !== undefined) return found
+    const { ensemble, version, serviceName, attributes } = this.options
+    const resource = resourceFromAttributes({
+      "host.name": hostname(),
+      "process.pid": process.pid,
+      ...attributes,
+      [ATTR_SERVICE_NAME]: serviceName ?? `zkmesh-${service}`,
+      [ATTR_SERVICE_NAMESPACE]: attributes[ATTR_SERVICE_NAMESPACE] ?? ensemble,
+      [ATTR_SERVICE_INSTANCE_ID]: instance,
+      [ATTR_SERVICE_VERSION]: version,
+      "zookeeper.ensemble": ensemble,
+      ...(sid === 0 ? {} : { "zookeeper.peer": sid })
+    })
+    this.known.set(instance, resource)
+    return resource
+  }
+}
+
+/** A record as OpenTelemetry's exporters take it. */
+export const readable = (span: SpanRecord, resource: Resource): ReadableSpan => {
+  const { traceId, parentId, error } = span
+  const context = spanContext(span)
+  return {
+    name: span.name,
+    kind: span.kind,
+    spanContext: () => context,
+    ...(parentId === "" ? {} : { parentSpanContext: spanContext({ traceId, spanId: parentId }) }),
+    startTime: hrTime(span.start),
+    endTime: hrTime(span.end),
+    duration: hrTime(span.end - span.start),
+    status: error === undefined ? { code: 0 } : { code: 2, message: error },
+    attributes: span.attributes,
+    links: span.links?.map(linkOf) ?? [],
+    events: NO_EVENTS,
+    ended: true,
+    resource,
+    instrumentationScope: SCOPE,
+    droppedAttributesCount: 0,
+    droppedEventsCount: 0,
+    droppedLinksCount: 0
+  }
+}
+
+/** Exports by OTLP over HTTP, in protobuf. */
+export const otlpSink = (options: OtlpOptions): SpanSink => {
+  const exporter = new OTLPTraceExporter(options.url === undefined ? {} : { url: options.url })
+  const resources = new Resources(options)
+  return {
+    export: (spans) =>
+      new Promise((resolve, reject) => {
+        const batch = spans.map((span) => readable(span, resources.of(span)))
+        exporter.export(batch, ({ code, error }) =>
+          code === 0 ? resolve() : reject(error ?? new Error("the exporter has failed without a reason"))
+        )
+      }),
+    shutdown: () => exporter.shutdown()
+  }
+}
