@@ -10,6 +10,9 @@ import { mode } from "./zookeeper.ts"
 
 const MAIN = resolve(import.meta.dirname, "../../services/ensemble/src/main.ts")
 
+/** Its port is one for the whole machine; a test that wants it gives it another. */
+const NO_ADMIN = "admin.enableServer=false"
+
 /** Runs one of the product's commands as `npm run` does. */
 export const zkmesh = (name: string, args: ReadonlyArray<string>, logFile: string): Running =>
   start({ name, command: process.execPath, args: [MAIN, ...args], logFile, cwd: resolve(import.meta.dirname, "../..") })
@@ -47,7 +50,10 @@ export class Ensemble {
   static async start(peers = 3, settings: ReadonlyArray<string> = []): Promise<Ensemble> {
     const directory = temporary("ensemble")
     const config = join(directory, "zoo.cfg")
-    writeFileSync(config, lines(["tickTime=2000", "maxClientCnxns=0", "4lw.commands.whitelist=*", ...settings]))
+    writeFileSync(
+      config,
+      lines(["tickTime=2000", "maxClientCnxns=0", "4lw.commands.whitelist=*", NO_ADMIN, ...settings])
+    )
     const ensemble = new Ensemble(directory, await freeRange(peers), peers, ["--peers", `${peers}`, "--config", config])
     await ensemble.start()
     return ensemble
@@ -118,6 +124,7 @@ export class Ground {
         "syncLimit=5",
         "maxClientCnxns=0",
         "4lw.commands.whitelist=*",
+        NO_ADMIN,
         `nats.servers=${nats.address}`,
         ...members,
         ...urls,

@@ -1,7 +1,7 @@
 /** Prometheus's text form, at the names of ZooKeeper's own provider: no prefix, no `_total`. */
 
 import * as Prometheus from "prom-client"
-import { Distribution, type Summary as Measured, type MetricName, type Registry, type Sample } from "../registry.ts"
+import { Distribution, type Summary as Measured, type MetricName, type Registry, type Sample } from "../index.ts"
 import { observeRuntime } from "./runtime.ts"
 
 const QUANTILES = [0.5, 0.9, 0.99]
