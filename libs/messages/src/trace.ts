@@ -65,7 +65,8 @@ export type TraceTarget =
 export interface KeptRequest {
   readonly traceId: string
   readonly rootId: string
-  /** Its transaction; 0 for what is none. */
+  readonly isRead: boolean
+  /** Its transaction; of a read, the state that it was read from. */
   readonly zxid: Zxid
   readonly session: SessionId
   /** The peer whose session service it went to, and its number among all requests on the frontend's link there. */

@@ -15,8 +15,10 @@ import {
 } from "@zkmesh/messages"
 import type { Sid } from "@zkmesh/numbers"
 import { StoreError, TreeStore } from "@zkmesh/store"
+import { CurrentTelemetry } from "@zkmesh/telemetry"
 import { type Clocks, type Tree, TreeLoader, ZnodeCore, type ZnodeInput } from "@zkmesh/tree"
 import { Effect, type Scope, Stream } from "effect"
+import { ZnodeTracing } from "./tracing/ZnodeTracing.ts"
 
 export interface ZnodeServiceOptions {
   readonly sid: Sid
@@ -89,9 +91,10 @@ export const runZnode = (
     // The store is held by the service's scope already: what a reload takes besides, it gives back.
     const reload = Effect.scoped(loadTree(options, hashSeed)).pipe(Effect.provideService(TreeStore, store))
     const name = `znode.${options.sid}`
+    const tracing = yield* ZnodeTracing.start(yield* CurrentTelemetry, options.sid)
     let shell: Shell | undefined
     const actor = yield* spawn<Message>(name, (context) => {
-      shell = new Shell(options, context, bus, store, reload, tree)
+      shell = new Shell(options, context, bus, store, reload, tree, tracing)
       return shell.handle
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => shell?.close()))
@@ -105,6 +108,7 @@ class Shell {
   private readonly store: TreeStore["Service"]
   private readonly reload: Effect.Effect<Tree, StoreError>
   private readonly core: ZnodeCore
+  private readonly tracing: ZnodeTracing | undefined
   private readonly streams = new Map<string, Link<ZnodeToSession>>()
   private readonly prepares = new Map<string, Link<PrepareToSession>>()
   private readonly broadcast: Dialled<ZnodeToBroadcast, BroadcastToZnode>
@@ -115,13 +119,15 @@ class Shell {
     bus: Bus["Service"],
     store: TreeStore["Service"],
     reload: Effect.Effect<Tree, StoreError>,
-    tree: Tree
+    tree: Tree,
+    tracing: ZnodeTracing | undefined
   ) {
     const { sid, tickTimeMs, syncLimit, snapCount, checkpointIntervalMs } = options
     const checkMs = options.containerCheckIntervalMs ?? 60_000
     this.context = context
     this.store = store
     this.reload = reload
+    this.tracing = tracing
     this.core = new ZnodeCore(
       {
         sid,
@@ -164,7 +170,7 @@ class Shell {
   private pass(batch: ReadonlyArray<Message>): void {
     const clocks = { nowMs: this.context.now(), wallMs: this.context.wallClock() }
     for (const message of batch) this.take(message, clocks)
-    this.carryOut()
+    this.carryOut(clocks.nowMs)
   }
 
   private take(message: Message, clocks: Clocks): void {
@@ -180,6 +186,10 @@ class Shell {
         return
       case "Redial":
         this.broadcast.redial()
+        return
+      case "CheckpointWritten":
+        this.tracing?.checkpointEnds(clocks.nowMs, undefined)
+        this.core.step(message, clocks)
         return
       case "CheckpointFailed":
         this.checkpointFailed(message, clocks)
@@ -219,17 +229,26 @@ class Shell {
         : news === "broken"
           ? { _tag: "BroadcastBroken" }
           : { _tag: "FromBroadcast", messages: news }
+    const started = this.tracing === undefined ? 0 : this.context.now()
     this.core.step(input, clocks)
+    if (input._tag === "FromBroadcast") this.tracing?.applies(input.messages, started, this.context.now())
   }
 
-  private carryOut(): void {
+  /** `started`: when the pass began. */
+  private carryOut(started: number): void {
     const output = this.core.take()
+    const { tracing } = this
+    const now = tracing === undefined ? 0 : this.context.now()
     // A link that turns out to be broken has its Broken on the way, and everything begins anew after that.
-    for (const message of output.toBroadcast) this.broadcast.link?.send(message)
+    for (const message of output.toBroadcast) {
+      this.broadcast.link?.send(tracing?.proposes(message, started, now) ?? message)
+    }
     for (const { link, messages } of output.toStreams) {
       const stream = this.streams.get(link)
-      if (stream !== undefined) for (const message of messages) stream.send(message)
+      if (stream === undefined) continue
+      for (const message of messages) stream.send(tracing?.streams(message, started, now) ?? message)
     }
+    tracing?.passed()
     for (const { link, messages } of output.toPrepare) {
       const asker = this.prepares.get(link)
       if (asker !== undefined) for (const message of messages) asker.send(message)
@@ -245,6 +264,7 @@ class Shell {
   }
 
   private write(delta: Parameters<TreeStore["Service"]["checkpoint"]>[0]): void {
+    this.tracing?.checkpointBegins(delta, this.context.now())
     const written = Effect.match(this.store.checkpoint(delta), {
       onSuccess: (): Message => ({ _tag: "CheckpointWritten" }),
       onFailure: (cause): Message => ({ _tag: "CheckpointFailed", cause, isFinal: false })
@@ -254,6 +274,7 @@ class Shell {
 
   /** The database refuses a checkpoint that a SNAP has overtaken, and the news of that may come later. */
   private checkpointFailed(message: Extract<Message, { readonly _tag: "CheckpointFailed" }>, clocks: Clocks): void {
+    this.tracing?.checkpointEnds(clocks.nowMs, message.cause.message)
     if (!this.core.needsCheckpoint) this.core.step({ _tag: "CheckpointAbandoned" }, clocks)
     else if (message.isFinal) throw message.cause
     else this.context.after(REPLACED_WITHIN_MS, { ...message, isFinal: true })
