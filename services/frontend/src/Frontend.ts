@@ -6,7 +6,7 @@
  * and everything that comes back for a client in one pass leaves as one write.
  */
 import { randomBytes } from "node:crypto"
-import type { AddressInfo, Server, Socket } from "node:net"
+import type { AddressInfo, Socket } from "node:net"
 import { type ActorContext, type ActorRef, type Handler, type Supervisor, spawn } from "@zkmesh/actor"
 import { Bus, type BusError, Dialled, type LinkEvent } from "@zkmesh/bus"
 import { type FrontendToSession, frontendProtocol, type SessionToFrontend } from "@zkmesh/messages"
@@ -14,11 +14,14 @@ import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
 import { plainAddress } from "./auth.ts"
 import { Client, Hold, Phase } from "./Client.ts"
 import { Conversation } from "./Conversation.ts"
-import { certificateId, makeDoor } from "./door.ts"
+import { Admission } from "./limits/Admission.ts"
 import { Flow } from "./limits/Flow.ts"
 import { FrontendError, type FrontendOptions, type Settings, settingsOf } from "./options.ts"
 import { Peer } from "./Peer.ts"
 import { type DropReason, Statistics } from "./statistics.ts"
+import { certificateIds } from "./tls/certificates.ts"
+import { Door } from "./tls/door.ts"
+import { readCertificates, renewing } from "./tls/renewal.ts"
 
 type PeerEvent = LinkEvent<SessionToFrontend, FrontendToSession>
 type Message =
@@ -47,7 +50,9 @@ export const runFrontend = (
 ): Effect.Effect<{ readonly port: number }, BusError | FrontendError, Scope.Scope | Bus | Supervisor> =>
   Effect.gen(function* () {
     const bus = yield* Bus
-    const settings = settingsOf(options)
+    const given = settingsOf(options)
+    const certificates = yield* readCertificates(given.tls)
+    const settings = { ...given, tls: certificates?.tls }
     const run = yield* FiberSet.makeRuntime<never, void, never>()
     const log: Log = (message) => void run(Effect.logWarning(message))
     let shell: Frontend | undefined
@@ -62,6 +67,9 @@ export const runFrontend = (
       return isAsked ? Effect.andThen(frontend.drain(), frontend.close()) : frontend.close()
     })
     const port = yield* frontend.listen()
+    if (certificates !== undefined) {
+      yield* Effect.forkScoped(renewing(certificates, (material) => frontend.door.renew(material)))
+    }
     return { port }
   })
 
@@ -79,8 +87,7 @@ export class Frontend {
   private readonly log: Log
   private readonly loggedAt = new Map<DropReason, number>()
   private readonly conversation: Conversation
-  private readonly server: Server
-  private readonly addresses = new Map<string, number>()
+  readonly door: Door
   private nextConn = 1
   private flushDue = false
   private readonly flushAll = (): void => this.flushPeers()
@@ -108,10 +115,15 @@ export class Frontend {
     this.peers = settings.peers.map((sid, peer) => new Peer(sid, () => this.links[peer]!.link))
     this.links.forEach((link, peer) => void link.want({ address: `session.${settings.peers[peer]}`, for: undefined }))
     this.conversation = new Conversation(this)
-    this.server = makeDoor(
-      { tls: settings.tls, handshakeTimeoutMs: settings.sessionlessTimeoutMs, keepAlive: settings.tcpKeepAlive },
-      (socket) => this.guard(() => this.accept(socket)),
-      (reason) => this.guard(() => this.count("badHandshake", reason))
+    const { tls, sessionlessTimeoutMs, tcpKeepAlive } = settings
+    const admission = new Admission(settings, (reason) => this.count("tooManyConnections", reason))
+    this.door = new Door(
+      { tls, handshakeTimeoutMs: sessionlessTimeoutMs, keepAlive: tcpKeepAlive },
+      {
+        admit: (socket) => admission.admit(socket),
+        enter: (socket) => this.guard(() => this.accept(socket)),
+        refuse: (reason) => this.guard(() => this.count("badHandshake", reason))
+      }
     )
     context.every(WATCH_MS, { _tag: "Watch" })
     this.handle = (batch) => {
@@ -127,11 +139,12 @@ export class Frontend {
       const failed = (cause: Error) => {
         resume(Effect.fail(new FrontendError({ message: `cannot listen at ${host}:${port}: ${cause.message}`, cause })))
       }
-      this.server.once("error", failed)
-      this.server.listen({ host, port, backlog }, () => {
-        this.server.off("error", failed)
-        this.server.on("error", (cause) => this.self.tell({ _tag: "Failed", cause }))
-        resume(Effect.succeed((this.server.address() as AddressInfo).port))
+      const { server } = this.door
+      server.once("error", failed)
+      server.listen({ host, port, backlog }, () => {
+        server.off("error", failed)
+        server.on("error", (cause) => this.self.tell({ _tag: "Failed", cause }))
+        resume(Effect.succeed((server.address() as AddressInfo).port))
       })
     })
   }
@@ -143,7 +156,7 @@ export class Frontend {
   drain(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
       this.drainedOf = () => resume(Effect.void)
-      this.server.close()
+      this.door.server.close()
       for (const client of this.clients.values()) client.hold(Hold.Draining)
       this.endAnswered()
     }).pipe(Effect.timeoutOption(DRAIN_MS), Effect.asVoid)
@@ -162,7 +175,7 @@ export class Frontend {
   close(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
       // Also called back if it has never listened.
-      this.server.close(() => resume(Effect.void))
+      this.door.server.close(() => resume(Effect.void))
       for (const client of this.clients.values()) {
         this.disconnect(client)
         client.phase = Phase.Ending
@@ -250,29 +263,13 @@ export class Frontend {
   }
 
   private accept(socket: Socket): void {
-    const { maxClientCnxns, maxCnxns, maxFrameBytes, sessionlessTimeoutMs } = this.settings
+    const { maxFrameBytes, sessionlessTimeoutMs, tls } = this.settings
     const address = plainAddress(socket.remoteAddress)
-    const here = this.addresses.get(address) ?? 0
-    // A socket that fails has 'close' after 'error': there is nothing more to know from it.
-    socket.on("error", () => {})
-    if (maxClientCnxns > 0 && here >= maxClientCnxns) {
-      this.count("tooManyConnections", `${address} has ${here} connections`)
-      socket.destroy()
-      return
-    }
-    if (maxCnxns > 0 && this.clients.size >= maxCnxns) {
-      this.count("tooManyConnections", `${address} would be the ${this.clients.size + 1}th connection`)
-      socket.destroy()
-      return
-    }
-    this.addresses.set(address, here + 1)
-    const proved = certificateId(socket)
-    const place = { scheme: "ip", id: address }
     const client = new Client(
       this.nextConn++,
       socket,
       address,
-      proved === undefined ? [place] : [place, proved],
+      [{ scheme: "ip", id: address }, ...certificateIds(socket, tls?.superUser)],
       maxFrameBytes,
       this.flow.firstWindow(),
       this.wallClock(),
@@ -296,9 +293,6 @@ export class Frontend {
     client.phase = Phase.Closed
     this.clients.delete(client.conn)
     if (this.clients.size === 0) this.drainedOf?.()
-    const left = (this.addresses.get(client.address) ?? 1) - 1
-    if (left === 0) this.addresses.delete(client.address)
-    else this.addresses.set(client.address, left)
   }
 
   /** The session service is told that the client has gone, once; requests that came before still reach it first. */

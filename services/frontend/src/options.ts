@@ -1,7 +1,7 @@
 import type { Sid } from "@zkmesh/numbers"
 import { Data } from "effect"
-import type { FrontendTls } from "./door.ts"
 import { DEFAULT_LIMITS, type Limits } from "./limits/options.ts"
+import type { FrontendTls } from "./tls/options.ts"
 
 /** The client port could not be opened. */
 export class FrontendError extends Data.TaggedError("FrontendError")<{
