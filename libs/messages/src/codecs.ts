@@ -43,6 +43,16 @@ export const makeCodec = <M extends { readonly _tag: string }>(forms: Forms<M> =
     if (form === undefined) writer.raw(serialize(message))
     else form.write(message, writer)
   }
+  const decode = (bytes: Uint8Array): M => {
+    const reader = new ByteReader(bytes)
+    const code = reader.u8()
+    if (code === STRUCTURED) return deserialize(reader.raw(reader.remaining)) as M
+    const form = byCode[code]
+    if (form === undefined) throw new CorruptMessage(`no message has the code ${code}`)
+    const message = form.read(reader)
+    if (reader.remaining > 0) throw new CorruptMessage(`${reader.remaining} bytes follow the message`)
+    return message
+  }
   return {
     encodeInto,
     encode: (message) => {
@@ -51,14 +61,12 @@ export const makeCodec = <M extends { readonly _tag: string }>(forms: Forms<M> =
       return single.copy()
     },
     decode: (bytes) => {
-      const reader = new ByteReader(bytes)
-      const code = reader.u8()
-      if (code === STRUCTURED) return deserialize(reader.raw(reader.remaining)) as M
-      const form = byCode[code]
-      if (form === undefined) throw new CorruptMessage(`no message has the code ${code}`)
-      const message = form.read(reader)
-      if (reader.remaining > 0) throw new CorruptMessage(`${reader.remaining} bytes follow the message`)
-      return message
+      try {
+        return decode(bytes)
+      } catch (error) {
+        if (error instanceof CorruptMessage) throw error
+        throw new CorruptMessage(error instanceof Error ? error.message : String(error), { cause: error })
+      }
     }
   }
 }
