@@ -6,6 +6,7 @@ import type { Sid } from "@zkmesh/numbers"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { busLayer } from "./buses.ts"
+import { ALONE, withOperator } from "./operator.ts"
 import { runClientFrontend, runPeer } from "./peer.ts"
 import { watchRoles } from "./roles.ts"
 import { doorsOf, EVERYWHERE, listening, logRole } from "./server.ts"
@@ -56,5 +57,6 @@ export const runReplica = (config: Config) =>
       // Stopped from the outside in: the clients are answered while the replica is still there.
       yield* Effect.raceFirst(Effect.all(frontends, { concurrency: "unbounded", discard: true }), Fiber.join(replica))
     })
-    yield* Effect.provide(Effect.scoped(run), busLayer(config, `replica ${name}`, false))
+    const served = Effect.provide(Effect.scoped(run), busLayer(config, `replica ${name}`, false))
+    yield* withOperator(config, ALONE, served)
   }).pipe(Effect.scoped)
