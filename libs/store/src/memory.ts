@@ -9,14 +9,16 @@ import type { TxnBatch } from "@zkmesh/txn"
 import { sliceBatch } from "@zkmesh/txn"
 import { Context, Effect, Layer, Semaphore, Stream } from "effect"
 import { lastWithin, problemOf } from "./batch.ts"
+import { versionOf } from "./configuration.ts"
 import { CorruptSnapshot, SnapshotReader, SnapshotWriter } from "./snapshot.ts"
-import type { CheckpointDelta, Recovered, StoredNode } from "./store.ts"
+import type { CheckpointDelta, Recovered, StoredConfiguration, StoredNode } from "./store.ts"
 import { LogStore, StoreError, TreeStore } from "./store.ts"
 
 /** The disk of one peer. Closing a layer's scope leaves it as it is; another layer over it finds everything again. */
 export class MemoryDatabase {
   acceptedEpoch = 0
   currentEpoch = 0
+  configuration: StoredConfiguration | undefined
   floor: Zxid = 0
   batches: Array<TxnBatch> = []
   checkpoint: Zxid = 0
@@ -106,7 +108,12 @@ const logOf = (disk: Disk): LogStore["Service"] => ({
     disk.hold("open", "log"),
     disk.opened("open", "log", (database): Recovered => {
       const { acceptedEpoch, currentEpoch, checkpoint, floor, last } = database
-      return { acceptedEpoch, currentEpoch, checkpoint, floor, last }
+      const recovered = { acceptedEpoch, currentEpoch, checkpoint, floor, last }
+      if (database.configuration === undefined) return recovered
+      const { committed, proposed } = database.configuration
+      const version = versionOf(proposed)
+      const isLogged = version <= checkpoint || lastAtOrBefore(database, version) === version
+      return { ...recovered, configuration: { committed, proposed: isLogged ? proposed : undefined } }
     })
   ),
   lost: Effect.never,
@@ -130,6 +137,10 @@ const logOf = (disk: Disk): LogStore["Service"] => ({
       if (epoch > acceptedEpoch) return fail("setCurrentEpoch", `${epoch} is above the accepted epoch ${acceptedEpoch}`)
       database.currentEpoch = epoch
     }),
+  setConfiguration: (configuration) =>
+    disk.durably("setConfiguration", "log", (database) => {
+      database.configuration = configuration
+    }),
   truncate: (zxid) => disk.durably("truncate", "log", (database) => truncate(database, zxid)),
   has: (zxid) => disk.opened("has", "log", (database) => lastAtOrBefore(database, zxid) === zxid),
   lastAtOrBefore: (zxid) => disk.opened("lastAtOrBefore", "log", (database) => lastAtOrBefore(database, zxid)),
@@ -146,6 +157,14 @@ const logOf = (disk: Disk): LogStore["Service"] => ({
       database.batches.splice(0, count)
       return database.floor
     }),
+  sizes: Effect.sync(() => {
+    const { batches, nodes } = disk.database
+    let log = 0
+    for (const batch of batches) log += batch.bytes.length
+    let checkpoint = 0
+    for (const { path, data } of nodes.values()) checkpoint += path.length + (data?.length ?? 0)
+    return { log, checkpoint }
+  }),
   snapshot: disk.opened("snapshot", "log", (database) => {
     // The copies are what makes it one state: a checkpoint replaces nodes, it never changes one.
     const chunks = snapshotChunks(database.checkpoint, database.digest, [

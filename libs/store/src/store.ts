@@ -17,6 +17,14 @@ export class StoreError extends Data.TaggedError("StoreError")<{
   readonly cause?: unknown
 }> {}
 
+/** Who votes, as texts of `/zookeeper/config`. */
+export interface StoredConfiguration {
+  /** The newest that is known to be committed; undefined: none has been agreed on. */
+  readonly committed: string | undefined
+  /** One that is in the log and not known to be committed. */
+  readonly proposed: string | undefined
+}
+
 export interface Recovered {
   readonly acceptedEpoch: number
   readonly currentEpoch: number
@@ -26,6 +34,14 @@ export interface Recovered {
   readonly floor: Zxid
   /** The last logged zxid; the checkpoint's if the log is empty. */
   readonly last: Zxid
+  /** Absent if nothing was ever stored. A proposed one that the log does not hold has never been, and is left out. */
+  readonly configuration?: StoredConfiguration
+}
+
+/** How much room a peer's data takes, bytes. */
+export interface StoreSizes {
+  readonly log: number
+  readonly checkpoint: number
 }
 
 /** A writer for a checkpoint that comes from elsewhere (SNAP): all or nothing. */
@@ -47,6 +63,7 @@ export class LogStore extends Context.Service<
     readonly append: (batch: TxnBatch) => Effect.Effect<void, StoreError>
     readonly setAcceptedEpoch: (epoch: number) => Effect.Effect<void, StoreError>
     readonly setCurrentEpoch: (epoch: number) => Effect.Effect<void, StoreError>
+    readonly setConfiguration: (configuration: StoredConfiguration) => Effect.Effect<void, StoreError>
     /** Drops everything after `zxid`. Fails if the log does not hold `zxid` exactly (or as its floor). */
     readonly truncate: (zxid: Zxid) => Effect.Effect<void, StoreError>
     /** True if `zxid` is a transaction of the log, or its floor. */
@@ -55,6 +72,8 @@ export class LogStore extends Context.Service<
     readonly lastAtOrBefore: (zxid: Zxid) => Effect.Effect<Zxid | undefined, StoreError>
     /** What follows `after`, about `maxBytes` of it; empty at the end. Batches are trimmed to start after `after`. */
     readonly read: (after: Zxid, maxBytes: number) => Effect.Effect<ReadonlyArray<TxnBatch>, StoreError>
+    /** What the log and the checkpoint take at this moment, with their indexes. */
+    readonly sizes: Effect.Effect<StoreSizes, StoreError>
     /** Drops what is at or before `zxid`, whole batches only; never beyond the checkpoint. Returns the new floor. */
     readonly purge: (zxid: Zxid) => Effect.Effect<Zxid, StoreError>
     /** The checkpoint as it stands (one consistent state, however long it is read), for a SNAP. */

@@ -116,8 +116,8 @@ it.live("shows people the tree", () =>
 it.live("has the schema that drizzle is told of", () =>
   Effect.gen(function* () {
     const { url } = yield* withLog
-    const { epochs, checkpoint, logBatch, znodes, sessions } = schema
-    const tables = [epochs, checkpoint, logBatch, znodes, sessions].map((table) => {
+    const { epochs, configuration, checkpoint, logBatch, znodes, sessions } = schema
+    const tables = [epochs, configuration, checkpoint, logBatch, znodes, sessions].map((table) => {
       const { name, columns } = getTableConfig(table)
       return [name, columns.map((column) => [column.name, column.getSQLType(), column.notNull])] as const
     })

@@ -231,7 +231,9 @@ export const storeSuite = (name: string, fresh: () => Effect.Effect<() => StoreL
           const tree = yield* TreeStore
           yield* log.open
           yield* tree.load
+          const empty = yield* log.sizes
           for (let index = 0; index < 10; index++) yield* log.append(batch(at(1 + index * 10), 10))
+          assert.isAbove((yield* log.sizes).log, empty.log)
           assert.strictEqual(yield* log.purge(at(50)), 0)
           yield* tree.checkpoint(delta(0, at(47)))
           assert.strictEqual(yield* log.purge(at(25)), at(20))

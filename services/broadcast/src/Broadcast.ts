@@ -1,6 +1,7 @@
 /** The shell of ZAB: links, the fan-out, the store and the clock of one peer. What they mean is the core's business. */
 import { type ActorContext, type Handler, type Supervisor, spawn } from "@zkmesh/actor"
 import { type Address, Bus, type BusError, Dialled, type Link, type LinkEvent } from "@zkmesh/bus"
+import { CurrentHealth, type Report } from "@zkmesh/health"
 import {
   type BroadcastToElection,
   type BroadcastToZnode,
@@ -12,17 +13,18 @@ import {
   type LearnerToLeader,
   learnerProtocol,
   proposalsTopic,
-  type Stats,
   type ZnodeToBroadcast
 } from "@zkmesh/messages"
+import { CurrentMetrics, type Readings, type Registry } from "@zkmesh/metrics"
 import type { Sid } from "@zkmesh/numbers"
-import { LogStore, type StoreError } from "@zkmesh/store"
+import { LogStore, type StoreError, type StoreSizes } from "@zkmesh/store"
 import { CurrentTelemetry } from "@zkmesh/telemetry"
 import { type LinkId, type Output, Peer, type ReadOp, type RecoveredLog, type WriteOp } from "@zkmesh/zab"
 import { Effect, Scope } from "effect"
 import { Lane, type LaneMessage, Reader, Writer } from "./Lanes.ts"
 import { peerConfig } from "./options.ts"
 import { Statistics } from "./Statistics.ts"
+import { Taken } from "./Taken.ts"
 import { BroadcastTracing } from "./tracing/BroadcastTracing.ts"
 
 export interface BroadcastServiceOptions {
@@ -59,6 +61,7 @@ type Message =
   | { readonly _tag: "Tick" }
   | { readonly _tag: "Lingered" }
   | { readonly _tag: "Report" }
+  | { readonly _tag: "Sized"; readonly sizes: StoreSizes }
 
 /** Opens the log and starts the broadcast service of one peer at `broadcast.<sid>`; it lives until the scope closes. */
 export const runBroadcast = (
@@ -72,15 +75,25 @@ export const runBroadcast = (
     const run = Effect.runForkWith(yield* Effect.context<never>())
     const name = `broadcast.${options.sid}`
     const tracing = yield* BroadcastTracing.start(yield* CurrentTelemetry, options)
+    const metrics = yield* CurrentMetrics
     let shell: Shell | undefined
     const actor = yield* spawn<Message>(name, (context) => {
       const log = (text: string) => void run(Effect.logInfo(`${name}: ${text}`))
       // An idle peer steps down as soon as its database has gone, not at the next write.
       context.pipe(store.lost)
-      shell = new Shell({ options, recovered, context, bus, store, scope, log, tracing })
+      shell = new Shell({ options, recovered, context, bus, store, scope, log, tracing, metrics })
       return shell.handle
     })
-    yield* Effect.addFinalizer(() => Effect.sync(() => shell?.close()))
+    const own = shell!
+    const forget = (yield* CurrentHealth).probe(name, () => own.health())
+    const unobserve = metrics.observe(name, () => own.readings())
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        own.close()
+        forget()
+        unobserve()
+      })
+    )
     // Subscribed before anybody can be told to rely on it.
     yield* bus.subscribe(proposalsTopic, (message) => {
       if (message.leader !== options.sid) actor.tell({ _tag: "FanOut", message })
@@ -88,6 +101,9 @@ export const runBroadcast = (
     yield* bus.listen(name, learnerProtocol, (event) => actor.tell({ _tag: "Learner", event }))
     yield* bus.listen(name, commitProtocol, (event) => actor.tell({ _tag: "Znode", event }))
   })
+
+/** How often the database is asked for sizes. */
+const SIZES_EVERY_MS = 5000
 
 interface ShellParts {
   readonly options: BroadcastServiceOptions
@@ -99,48 +115,23 @@ interface ShellParts {
   readonly log: (text: string) => void
   /** undefined: nothing is traced. */
   readonly tracing: BroadcastTracing | undefined
-}
-
-/** Links that were taken, under the core's names for them. */
-class Taken<Out> {
-  private readonly ids = new Map<Link<Out>, LinkId>()
-  private readonly links = new Map<LinkId, Link<Out>>()
-  private last: LinkId = 0
-
-  add(link: Link<Out>): LinkId {
-    const id = ++this.last
-    this.ids.set(link, id)
-    this.links.set(id, link)
-    return id
-  }
-  id(link: Link<Out>): LinkId | undefined {
-    return this.ids.get(link)
-  }
-  link(id: LinkId): Link<Out> | undefined {
-    return this.links.get(id)
-  }
-  remove(link: Link<Out>): LinkId | undefined {
-    const id = this.ids.get(link)
-    this.ids.delete(link)
-    if (id !== undefined) this.links.delete(id)
-    return id
-  }
-  all(): Iterable<Link<Out>> {
-    return this.links.values()
-  }
+  readonly metrics: Registry
 }
 
 class Shell {
   readonly handle: Handler<Message>
   private readonly context: ActorContext<Message>
   private readonly bus: Bus["Service"]
+  private readonly store: LogStore["Service"]
+  private sizedAt = Number.NEGATIVE_INFINITY
   private readonly log: (text: string) => void
   private readonly address: Address
   private readonly limitMs: number
   private readonly lingerMs: number
   private lingers = false
   private readonly peer: Peer
-  private readonly statistics = new Statistics()
+  private readonly statistics: Statistics
+  private readonly metrics: Registry
   private readonly tracing: BroadcastTracing | undefined
   private readonly writes: Lane<WriteOp>
   private readonly reads: Lane<ReadOp>
@@ -154,12 +145,15 @@ class Shell {
     const { options, context, bus, store, scope } = parts
     this.context = context
     this.bus = bus
+    this.store = store
     this.log = parts.log
     this.address = `broadcast.${options.sid}`
     this.limitMs = options.syncLimit * options.tickTimeMs
     this.lingerMs = options.commitLingerMs ?? 1
     this.peer = new Peer(peerConfig(options), parts.recovered)
     this.tracing = parts.tracing
+    this.metrics = parts.metrics
+    this.statistics = new Statistics(parts.metrics, context.wallClock, context.now())
     const writer = new Writer(store, scope, this.statistics, context.now, parts.tracing)
     this.writes = new Lane(writer.perform, context.pipe)
     this.reads = new Lane(new Reader(store, scope).perform, context.pipe)
@@ -195,6 +189,7 @@ class Shell {
     const now = this.context.now()
     for (const message of batch) this.take(now, message)
     for (const output of this.peer.flush()) this.carryOut(now, output)
+    this.statistics.observed(this.peer, now)
   }
 
   private take(now: number, message: Message): void {
@@ -202,6 +197,7 @@ class Shell {
     switch (message._tag) {
       case "FanOut":
         this.tracing?.fromLeaderFanOut(message.message, now)
+        this.statistics.heard(message.message, now)
         peer.step(now, { _tag: "FromFanOut", message: message.message })
         return
       case "Done":
@@ -232,6 +228,9 @@ class Shell {
       case "FanOutLost":
         peer.step(now, message)
         return
+      case "Sized":
+        this.statistics.sizes = message.sizes
+        return
       case "Report":
         this.report()
     }
@@ -261,12 +260,15 @@ class Shell {
     } else if (event._tag === "Broken") {
       const link = learners.remove(event.link)
       const detail = `${event.reason}: ${event.detail}`
-      if (link !== undefined) peer.step(now, { _tag: "LearnerBroken", link, detail })
+      if (link === undefined) return
+      this.statistics.learnerGone(link)
+      peer.step(now, { _tag: "LearnerBroken", link, detail })
     } else {
       const link = learners.id(event.link)
       if (link === undefined) return
       for (const message of event.messages) {
         this.tracing?.fromLearner(link, message, now)
+        this.statistics.fromLearner(link, message, now)
         peer.step(now, { _tag: "FromLearner", link, message })
       }
     }
@@ -295,7 +297,7 @@ class Shell {
     else if (taken === "broken") this.peer.step(now, { _tag: "ElectionBroken" })
     else {
       for (const message of taken) {
-        this.tracing?.epochs.electedBy(message, now)
+        if (message._tag === "Elected") this.tracing?.epochs.electedBy(message, now)
         this.peer.step(now, { _tag: "FromElection", message })
       }
     }
@@ -314,6 +316,7 @@ class Shell {
         this.reads.push(output.op)
         return
       case "ToZnode":
+        if (output.message._tag === "Committed") this.statistics.delivered(output.message.batch)
         this.znodes.link(output.link)?.send(this.tracing?.toZnode(output.message, this.context.now()) ?? output.message)
         return
       case "ToLeader":
@@ -363,16 +366,35 @@ class Shell {
   }
 
   private publish(now: number, message: FanOut): void {
-    if (message._tag === "Propose") this.statistics.proposed(message.batch.last, now)
-    else this.statistics.committed(message.zxid, now)
+    if (message._tag === "Commit") this.statistics.committed(message.zxid, now)
     const sent = this.tracing?.publishes(message, this.context.now()) ?? message
     if (!this.bus.publish(proposalsTopic, sent)) this.context.self.tell({ _tag: "FanOutLost" })
+    if (message._tag === "Propose") this.statistics.proposed(message.batch, now, this.context.now())
   }
 
   private report(): void {
-    const stats: Record<string, Stats[string]> = { ...this.peer.stats() }
-    if (this.peer.role !== "leading") this.statistics.reset()
-    this.statistics.report(stats)
+    const stats = { ...this.peer.stats(), figures: this.metrics.figures("broadcast", "election") }
     for (const link of this.znodes.all()) link.send({ _tag: "Stats", stats })
+    if (this.context.now() >= this.sizedAt + SIZES_EVERY_MS) this.size()
+  }
+
+  /** Asks the database how large everything has become. */
+  private size(): void {
+    this.sizedAt = this.context.now()
+    this.context.pipe(Effect.map(this.store.sizes, (sizes) => ({ _tag: "Sized", sizes })))
+  }
+
+  readings(): Readings {
+    return this.statistics.readings(this.peer)
+  }
+
+  health(): Report {
+    const { role, phase, leaderSid } = this.peer
+    if (role === "looking") return { condition: "looking", why: "there is no leader that a quorum has agreed on" }
+    if (phase === "broadcast") return { condition: "serving", why: role }
+    return {
+      condition: "syncing",
+      why: role === "leading" ? `${phase} as leader` : `${phase} with leader ${leaderSid}`
+    }
   }
 }

@@ -70,13 +70,16 @@ export class Writer {
     switch (op._tag) {
       case "Append": {
         const startedAt = this.now()
+        const since = this.statistics.appending(startedAt)
         return Effect.map(store.append(op.batch), () => {
           const endedAt = this.now()
-          this.statistics.appended(op.batch.count, endedAt - startedAt)
+          this.statistics.appended(op.batch, since, startedAt, endedAt)
           this.tracing?.log.appends(op.batch, startedAt, endedAt)
           return stored
         })
       }
+      case "SetConfiguration":
+        return Effect.as(store.setConfiguration(op.membership), stored)
       case "SetAcceptedEpoch":
         return Effect.as(store.setAcceptedEpoch(op.epoch), stored)
       case "SetCurrentEpoch":

@@ -1,68 +1,224 @@
-/** What the shell measures, per batch: how long an append, a quorum and a commit take. */
-import type { Stats } from "@zkmesh/messages"
-import type { Zxid } from "@zkmesh/numbers"
+/** What the shell measures, per batch: how long an append, a quorum, a commit, an election takes. */
+import type { FanOut, LearnerToLeader } from "@zkmesh/messages"
+import type { Counter, Family, Readings, Registry, Summary } from "@zkmesh/metrics"
+import { type Sid, WORD, type Zxid } from "@zkmesh/numbers"
+import type { StoreSizes } from "@zkmesh/store"
+import type { TxnBatch } from "@zkmesh/txn"
+import type { LinkId, Peer } from "@zkmesh/zab"
 
-/** As ZooKeeper's summaries are named in `mntr`: avg_, min_, max_, cnt_ and sum_. */
-class Summary {
-  private count = 0
-  private sum = 0
-  private min = 0
-  private max = 0
+/** Proposals whose time is remembered: a slow peer may acknowledge long after the quorum has. */
+const REMEMBERED = 4096
 
-  add(value: number): void {
-    this.min = this.count === 0 ? value : Math.min(this.min, value)
-    this.max = Math.max(this.max, value)
-    this.count++
-    this.sum += value
-  }
+/** Where the first transaction of a batch says when it was made (see `@zkmesh/txn`). */
+const TIME_AT = 28
 
-  report(name: string, into: Record<string, Stats[string]>): void {
-    const round = (value: number) => Math.round(value * 1000) / 1000
-    into[`avg_${name}`] = this.count === 0 ? 0 : round(this.sum / this.count)
-    into[`min_${name}`] = round(this.min)
-    into[`max_${name}`] = round(this.max)
-    into[`cnt_${name}`] = this.count
-    into[`sum_${name}`] = round(this.sum)
-  }
+/** When the first transaction of a batch was made, on its leader's clock. */
+const madeAt = ({ bytes }: TxnBatch): number => {
+  const word = (at: number) =>
+    ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+  return word(TIME_AT) * WORD + word(TIME_AT + 4)
 }
 
 export class Statistics {
-  private readonly fsync = new Summary()
-  private readonly batchSize = new Summary()
-  private readonly quorumAck = new Summary()
-  /** Proposed and not yet committed, oldest first. */
+  private readonly wallClock: () => number
+  private readonly fsync: Summary
+  private readonly processing: Summary
+  private readonly batchSize: Summary
+  private readonly queueTime: Summary
+  private readonly flushTime: Summary
+  private readonly queueAndFlush: Summary
+  private readonly proposalLatency: Summary
+  private readonly ackCreation: Summary
+  private readonly commitPropagation: Summary
+  private readonly quorumAck: Summary
+  private readonly publishing: Summary
+  private readonly acks: Family<Summary>
+  private readonly received: Counter
+  private readonly commits: Counter
+  /** Proposed lately, oldest first; before `head`: committed. */
   private proposals: Array<{ readonly last: Zxid; readonly at: number }> = []
   private head = 0
+  /** Whose acknowledgements come by which link. */
+  private readonly learners = new Map<LinkId, Sid>()
+  /** Since when something waits to be appended. */
+  private waitingSince: number | undefined
+  private readonly turns: Turns
+  /** As of the last look. */
+  sizes: StoreSizes | undefined
 
-  appended(count: number, ms: number): void {
-    this.fsync.add(ms)
-    this.batchSize.add(count)
+  constructor(metrics: Registry, wallClock: () => number, now: number) {
+    this.wallClock = wallClock
+    this.fsync = metrics.summary("fsynctime")
+    this.processing = metrics.summary("sync_process_time")
+    this.batchSize = metrics.summary("sync_processor_batch_size")
+    this.queueTime = metrics.summary("sync_processor_queue_time_ms")
+    this.flushTime = metrics.summary("sync_processor_queue_flush_time_ms")
+    this.queueAndFlush = metrics.summary("sync_processor_queue_and_flush_time_ms")
+    this.proposalLatency = metrics.summary("proposal_latency")
+    this.ackCreation = metrics.summary("proposal_ack_creation_latency")
+    this.commitPropagation = metrics.summary("commit_propagation_latency")
+    this.quorumAck = metrics.summary("quorum_ack_latency")
+    this.publishing = metrics.summary("proposal_process_time")
+    this.acks = metrics.summaries("ack_latency")
+    this.received = metrics.counter("learner_proposal_received_count")
+    this.commits = metrics.counter("learner_commit_received_count")
+    this.turns = new Turns(metrics, now)
   }
 
-  proposed(last: Zxid, at: number): void {
-    this.proposals.push({ last, at })
+  private since(batch: TxnBatch): number {
+    // Clocks of different machines differ a little: no latency is below zero.
+    return Math.max(0, this.wallClock() - madeAt(batch))
+  }
+
+  // The log.
+
+  /** The batch is handed to the database at `at`; returns when it has waited since. */
+  appending(at: number): number {
+    const since = this.waitingSince ?? at
+    this.waitingSince = undefined
+    return since
+  }
+
+  appended(batch: TxnBatch, since: number, startedAt: number, endedAt: number): void {
+    const { count } = batch
+    this.fsync.record(endedAt - startedAt)
+    this.processing.record(endedAt - startedAt)
+    this.batchSize.record(count)
+    this.queueTime.record(startedAt - since, count)
+    this.flushTime.record(endedAt - startedAt, count)
+    this.queueAndFlush.record(endedAt - since, count)
+    this.ackCreation.record(this.since(batch), count)
+  }
+
+  // On the leader.
+
+  proposed(batch: TxnBatch, at: number, publishedAt: number): void {
+    this.waitingSince ??= at
+    this.proposals.push({ last: batch.last, at })
+    this.proposalLatency.record(this.since(batch), batch.count)
+    this.publishing.record(publishedAt - at)
   }
 
   committed(zxid: Zxid, at: number): void {
     const { proposals } = this
     while (this.head < proposals.length && proposals[this.head]!.last <= zxid) {
-      this.quorumAck.add(at - proposals[this.head++]!.at)
+      this.quorumAck.record(at - proposals[this.head++]!.at)
     }
-    if (this.head === proposals.length || this.head > 1024) {
-      this.proposals = proposals.slice(this.head)
-      this.head = 0
+    if (this.head > 2 * REMEMBERED) {
+      this.proposals = proposals.slice(this.head - REMEMBERED)
+      this.head = REMEMBERED
     }
   }
 
+  fromLearner(link: LinkId, message: LearnerToLeader, at: number): void {
+    if (message._tag === "Ack") this.acknowledged(link, message.zxid, at)
+    else if (message._tag === "FollowerInfo") this.learners.set(link, message.sid)
+  }
+
+  learnerGone(link: LinkId): void {
+    this.learners.delete(link)
+  }
+
+  private acknowledged(link: LinkId, zxid: Zxid, at: number): void {
+    const sid = this.learners.get(link)
+    const { proposals } = this
+    let low = 0
+    let high = proposals.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (proposals[middle]!.last <= zxid) low = middle + 1
+      else high = middle
+    }
+    if (sid !== undefined && low > 0) this.acks.of(`${sid}`).record(at - proposals[low - 1]!.at)
+  }
+
   /** The reign is over: what was not committed in it is no latency. */
-  reset(): void {
+  private reset(): void {
     this.proposals = []
     this.head = 0
   }
 
-  report(into: Record<string, Stats[string]>): void {
-    this.fsync.report("fsynctime", into)
-    this.batchSize.report("sync_processor_batch_size", into)
-    this.quorumAck.report("quorum_ack_latency", into)
+  // On a learner.
+
+  heard(message: FanOut, at: number): void {
+    if (message._tag === "Propose") {
+      this.waitingSince ??= at
+      this.received.add(message.batch.count)
+      this.proposalLatency.record(this.since(message.batch), message.batch.count)
+    } else this.commits.add()
+  }
+
+  // Everywhere.
+
+  delivered(batch: TxnBatch): void {
+    this.commitPropagation.record(this.since(batch), batch.count)
+  }
+
+  /** The end of a pass: takes note of what has become of the peer. */
+  observed(peer: Peer, now: number): void {
+    if (this.turns.observed(peer.role, peer.phase, now) && peer.role !== "leading") this.reset()
+  }
+
+  /** What is asked when somebody looks. */
+  readings(peer: Peer): Readings {
+    const readings: Record<string, number> = {}
+    for (const [name, value] of Object.entries(peer.stats())) {
+      if (typeof value === "number" && !NOT_METRICS.has(name)) readings[name] = value
+    }
+    if (peer.role !== "leading") for (const name of OF_LEADERS) delete readings[name]
+    if (this.sizes !== undefined) {
+      readings["log_dir_size"] = this.sizes.log
+      readings["data_dir_size"] = this.sizes.checkpoint
+    }
+    return readings
+  }
+}
+
+/** Numbers of the core's of which there are distributions here. */
+const NOT_METRICS = new Set(["election_time", "sync_time"])
+const OF_LEADERS = ["last_proposal_size", "min_proposal_size", "max_proposal_size"]
+
+/** How long a peer was without a leader, and what for. */
+class Turns {
+  private readonly elections: Summary
+  private readonly followerSync: Summary
+  private readonly observerSync: Summary
+  private readonly leaderUnavailable: Summary
+  private readonly unavailable: Summary
+  private phase = "election"
+  private role = "looking"
+  private lookingSince: number
+  private electedAt: number
+  private lostAt: number
+
+  constructor(metrics: Registry, now: number) {
+    this.elections = metrics.summary("election_time")
+    this.followerSync = metrics.summary("follower_sync_time")
+    this.observerSync = metrics.summary("observer_sync_time")
+    this.leaderUnavailable = metrics.summary("leader_unavailable_time")
+    this.unavailable = metrics.summary("unavailable_time")
+    this.lookingSince = this.electedAt = this.lostAt = now
+  }
+
+  /** True if something has changed. */
+  observed(role: string, phase: string, now: number): boolean {
+    if (role === this.role && phase === this.phase) return false
+    if (this.role === "looking") {
+      this.elections.record(now - this.lookingSince)
+      this.electedAt = now
+    }
+    if (this.phase === "broadcast") this.lostAt = now
+    if (role === "looking") this.lookingSince = now
+    if (phase === "broadcast") this.established(role, now)
+    this.role = role
+    this.phase = phase
+    return true
+  }
+
+  private established(role: string, now: number): void {
+    this.unavailable.record(now - this.lostAt)
+    if (role === "leading") this.leaderUnavailable.record(now - this.lostAt)
+    else if (role === "following") this.followerSync.record(now - this.electedAt)
+    else if (role === "observing") this.observerSync.record(now - this.electedAt)
   }
 }

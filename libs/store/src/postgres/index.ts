@@ -67,11 +67,13 @@ const logOf = (options: PostgresOptions): LogStore["Service"] => {
     append: (batch) => using("append", (log) => log.append(batch)),
     setAcceptedEpoch: (epoch) => using("setAcceptedEpoch", (log) => log.setAcceptedEpoch(epoch)),
     setCurrentEpoch: (epoch) => using("setCurrentEpoch", (log) => log.setCurrentEpoch(epoch)),
+    setConfiguration: (configuration) => using("setConfiguration", (log) => log.setConfiguration(configuration)),
     truncate: (zxid) => using("truncate", (log) => log.truncate(zxid)),
     has: (zxid) => using("has", (log) => log.has(zxid)),
     lastAtOrBefore: (zxid) => using("lastAtOrBefore", (log) => log.lastAtOrBefore(zxid)),
     read: (after, maxBytes) => using("read", (log) => log.read(after, maxBytes)),
     purge: (zxid) => using("purge", (log) => log.purge(zxid)),
+    sizes: using("sizes", (log) => log.sizes()),
     snapshot: Effect.gen(function* () {
       const connection = yield* connected(() => Connection.open(options, "snapshot"))
       const reader = yield* attempt("snapshot", () => CheckpointReader.open(connection))

@@ -5,7 +5,8 @@ import { follows, hex, WORD } from "@zkmesh/numbers"
 import type { TxnBatch } from "@zkmesh/txn"
 import { sliceBatch } from "@zkmesh/txn"
 import { lastWithin, problemOf } from "../batch.ts"
-import type { Recovered } from "../store.ts"
+import { versionOf } from "../configuration.ts"
+import type { Recovered, StoredConfiguration } from "../store.ts"
 import { StoreError } from "../store.ts"
 import type { Connection, Row } from "./connection.ts"
 
@@ -54,8 +55,12 @@ const CURRENT_EPOCH = {
   name: "current_epoch",
   text: "UPDATE epochs SET current_epoch = $1 WHERE current_epoch <= $1 AND accepted_epoch >= $1 RETURNING 1"
 }
-const STATE = `SELECT accepted_epoch, current_epoch, floor, checkpoint.zxid, (SELECT max(last_zxid) FROM log_batch)
-               FROM epochs, checkpoint`
+const CONFIGURATION = { name: "configuration", text: "UPDATE configuration SET committed = $1, proposed = $2" }
+const STATE = `SELECT accepted_epoch, current_epoch, floor, checkpoint.zxid, (SELECT max(last_zxid) FROM log_batch),
+                 configuration.committed, configuration.proposed
+               FROM epochs, checkpoint, configuration`
+const SIZES = `SELECT pg_total_relation_size('log_batch'),
+  pg_total_relation_size('znodes') + pg_total_relation_size('sessions') + pg_total_relation_size('checkpoint')`
 /** The first row that does not follow the one before it (the first row: the floor). */
 const HOLE = `SELECT first_zxid, last_zxid, previous FROM (
     SELECT first_zxid, last_zxid, lag(last_zxid, 1, floor) OVER (ORDER BY last_zxid) AS previous FROM log_batch, epochs
@@ -100,7 +105,7 @@ export class PostgresLog {
     const recovered = { acceptedEpoch, currentEpoch, checkpoint, floor, last }
     const corrupt = (message: string) =>
       new StoreError({ operation: "open", message: `${writer.target} is corrupt: ${message}` })
-    if (row === undefined) throw corrupt("epochs or checkpoint is empty")
+    if (row === undefined) throw corrupt("epochs, checkpoint or configuration is empty")
     if (floor > checkpoint) throw corrupt(`the log starts after ${hex(floor)}, the checkpoint is ${hex(checkpoint)}`)
     if (checkpoint > last) throw corrupt(`the log ends at ${hex(last)}, before the checkpoint ${hex(checkpoint)}`)
     const [hole] = await writer.query(HOLE)
@@ -111,7 +116,16 @@ export class PostgresLog {
     const log = new PostgresLog(writer, reader, recovered)
     // A row that was damaged on its way to the disk is most likely the last one.
     if (last > floor) log.batchOf((await writer.query(AT_OR_AFTER, [last]))[0]!)
-    return { log, recovered }
+    const [committed, proposed] = row.slice(5, 7).map((value) => (value === null ? undefined : String(value)))
+    if (committed === undefined && proposed === undefined) return { log, recovered }
+    const version = versionOf(proposed)
+    const isLogged = version <= checkpoint || (await log.has(version))
+    const configuration = { committed, proposed: isLogged ? proposed : undefined }
+    return { log, recovered: { ...recovered, configuration } }
+  }
+
+  async setConfiguration({ committed, proposed }: StoredConfiguration): Promise<void> {
+    await this.writer.query(CONFIGURATION, [committed ?? null, proposed ?? null])
   }
 
   async append(batch: TxnBatch): Promise<void> {
@@ -207,6 +221,11 @@ export class PostgresLog {
       this.floor = Number(row?.[0])
       if (Number(row?.[1]) < PURGE_ROWS) return this.floor
     }
+  }
+
+  async sizes(): Promise<StoreSizes> {
+    const [row] = await this.reader.query(SIZES)
+    return { log: Number(row?.[0]), checkpoint: Number(row?.[1]) }
   }
 
   /** A snapshot has replaced everything. */

@@ -16,6 +16,12 @@ export const epochs = pgTable("epochs", {
   floor: int8("floor")
 })
 
+export const configuration = pgTable("configuration", {
+  id: boolean("id").primaryKey(),
+  committed: text("committed"),
+  proposed: text("proposed")
+})
+
 export const checkpoint = pgTable("checkpoint", {
   id: boolean("id").primaryKey(),
   zxid: int8("zxid"),

@@ -42,7 +42,7 @@ export class EpochTracing {
   }
 
   /** The election has ended, for this peer. */
-  electedBy({ leader, trace }: ElectionToBroadcast, now: number): void {
+  electedBy({ leader, trace }: Extract<ElectionToBroadcast, { _tag: "Elected" }>, now: number): void {
     this.elected = trace
     if (leader !== this.tracer.sid) return
     const context = trace === undefined ? freshContext() : { traceId: trace.traceId, spanId: newSpanId() }
