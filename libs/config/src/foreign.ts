@@ -11,6 +11,10 @@ export interface Foreign {
 /** A key that ends in `*` stands for all that begin so; `N` stands for a number. */
 export const IGNORED: ReadonlyArray<Foreign> = [
   {
+    why: "TLS is Node's (OpenSSL): clients' names are not looked up, and revocation is by ssl.crlFile",
+    keys: ["fips-mode", "ssl.*"]
+  },
+  {
     why: "a request that waits is looked at as soon as there is room, and is gone with its connection",
     keys: ["request_throttle_stall_time", "request_throttle_drop_stale", "request_stale_connection_check"]
   },
@@ -111,7 +115,6 @@ export const IGNORED: ReadonlyArray<Foreign> = [
     keys: [
       "superUser",
       "superUser.N",
-      "X509AuthenticationProvider.*",
       "SASLAuthenticationProvider.*",
       "DigestAuthenticationProvider.digestAlg",
       "authProvider.*",
@@ -130,8 +133,6 @@ export const IGNORED: ReadonlyArray<Foreign> = [
       "oraclePath",
       "ensembleAuthName",
       "IPAuthenticationProvider.*",
-      "fips-mode",
-      "ssl.*",
       "cluster.*"
     ]
   }
@@ -141,10 +142,6 @@ export const IGNORED: ReadonlyArray<Foreign> = [
 export const REFUSED: ReadonlyArray<Foreign> = [
   { why: "quorums are majorities here", keys: ["group.N", "weight.N"] },
   { why: "the server.N lines belong into zoo.cfg itself", keys: ["dynamicConfigFile"] },
-  {
-    why: "one port for both plain and TLS clients is not offered: use secureClientPort",
-    keys: ["client.portUnification"]
-  },
   {
     why: "SASL and enforced authentication are not offered by this version",
     keys: [

@@ -53,16 +53,6 @@ const clients = {
     ...zookeeper("address", "the address that they connect to"),
     otherwise: "as clientPortAddress"
   }),
-  "ssl.keyStore.location": maybe(
-    text,
-    mapped("path", "a PEM file with the certificate and its key (no JKS, no password)")
-  ),
-  "ssl.trustStore.location": maybe(text, mapped("path", "a PEM file with those who may sign clients' certificates")),
-  "ssl.clientAuth": knob(
-    Schema.Literals(["none", "want", "need"]),
-    "need",
-    zookeeper("choice", "whether clients prove who they are by a certificate")
-  ),
   clientPortListenBacklog: knob(
     whole(-1, INT),
     "-1",

@@ -3,7 +3,7 @@ import { hostname } from "node:os"
 import { type Config, ConfigError, formatServer, type Server, sessionTimeouts } from "@zkmesh/config"
 import type { Sid } from "@zkmesh/numbers"
 import type { FrontendOptions } from "@zkmesh/service-frontend"
-import { type Door, doorName } from "./doors.ts"
+import { type Door, doorName, isSecure } from "./doors.ts"
 import { limitsOf } from "./limits.ts"
 import type { RestartPolicy } from "./restart.ts"
 
@@ -97,12 +97,13 @@ export const frontendSettings = (
 }
 
 /** What the word `conf` prints: ZooKeeper's lines, as far as there is something to say. */
-const shown = ({ knobs, servers }: Config, { endpoint, tls }: Door, sid: Sid | undefined) => {
+const shown = ({ knobs, servers }: Config, door: Door, sid: Sid | undefined) => {
+  const { port } = door.endpoint
   const { minMs, maxMs } = sessionTimeouts(knobs)
   const server = servers.find((one) => one.sid === sid)
   const lines: Array<readonly [string, string | number]> = [
-    ["clientPort", tls === undefined ? endpoint.port : -1],
-    ["secureClientPort", tls === undefined ? -1 : endpoint.port],
+    ["clientPort", isSecure(door) ? -1 : port],
+    ["secureClientPort", isSecure(door) ? port : -1],
     ["tickTime", knobs.tickTime],
     ["maxClientCnxns", knobs.maxClientCnxns],
     ["minSessionTimeout", minMs],

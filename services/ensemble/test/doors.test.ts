@@ -4,7 +4,8 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { readConfig } from "@zkmesh/config"
 import { Effect } from "effect"
-import { doorsAt, readTls } from "../src/doors.ts"
+import { readTls } from "../src/certificates.ts"
+import { doorName, doorsAt } from "../src/doors.ts"
 
 const CERTIFICATES = join(import.meta.dirname, "../../frontend/test/certificates")
 const read = (name: string) => Effect.promise(() => readFile(join(CERTIFICATES, name), "utf8"))
@@ -28,16 +29,21 @@ describe("TLS for clients", () => {
       yield* Effect.promise(() => writeFile(keyStore, pem))
       const text = `secureClientPort=2281\nssl.keyStore.location=${keyStore}`
       const trust = `ssl.trustStore.location=${join(CERTIFICATES, "ca.pem")}\nssl.clientAuth=want`
-      assert.deepStrictEqual(yield* tlsOf(text), { cert: pem, key: pem, ca: undefined, clientAuth: "need" })
+      const plainTls = yield* tlsOf(text)
+      assert.deepStrictEqual([plainTls?.cert, plainTls?.key, plainTls?.ca], [pem, pem, undefined])
+      assert.deepStrictEqual([plainTls?.clientAuth, plainTls?.unified], ["need", false])
       const tls = yield* tlsOf(`${text}\n${trust}`)
       assert.deepStrictEqual([tls?.ca, tls?.clientAuth], [yield* read("ca.pem"), "want"])
       const plain = { host: "h", port: 2181 }
       const secure = { host: "h", port: 2281 }
       assert.deepStrictEqual(doorsAt(plain, secure, tls), [
         { endpoint: plain, tls: undefined },
-        { endpoint: secure, tls }
+        { endpoint: secure, tls: { ...tls!, unified: false } }
       ])
       assert.deepStrictEqual(doorsAt(undefined, undefined, undefined), [])
+      const unified = yield* tlsOf(`clientPort=2181\nclient.portUnification=true\nssl.keyStore.location=${keyStore}`)
+      const [door] = doorsAt(plain, undefined, unified)
+      assert.deepStrictEqual([door?.tls?.unified, doorName("1", door!)], [true, "1"])
     })
   )
 
@@ -49,6 +55,14 @@ describe("TLS for clients", () => {
       assert.include(yield* refusal("ssl.keyStore.location=/nowhere"), "ssl.keyStore.location: cannot be read: ENOENT")
       const half = join(CERTIFICATES, "server.pem")
       assert.include(yield* refusal(`ssl.keyStore.location=${half}`), "is no PEM file with a certificate and its key")
+      const java = yield* refusal("ssl.keyStore.location=/keys.jks")
+      assert.include(java, "JKS is Java's own form and is not read here; keytool -importkeystore")
+      const keyStore = join(yield* temporary, "keystore.pem")
+      const pem = (yield* read("server.pem")) + (yield* read("client.key"))
+      yield* Effect.promise(() => writeFile(keyStore, pem))
+      assert.include(yield* refusal(`ssl.keyStore.location=${keyStore}`), "cannot be used: ")
+      const weak = `ssl.keyStore.location=${keyStore}\nssl.enabledProtocols=TLSv1.1`
+      assert.include(yield* refusal(weak), "expected TLSv1.2 or TLSv1.3")
     })
   )
 })
