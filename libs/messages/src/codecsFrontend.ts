@@ -28,13 +28,14 @@ const requests: Form<Extract<FrontendToSession, { _tag: "Requests" }>> = {
   write: (message, writer) => {
     writer.u32(message.requests.length)
     for (const request of message.requests) writeRequest(request, writer)
-    writeRequestTraces(message.requests, writer)
+    if (message.isSampled === true) writeRequestTraces(message.requests, writer)
   },
   read: (reader) => {
     const all: Array<ClientRequest> = []
     for (let left = reader.u32(); left > 0; left--) all.push(readRequest(reader))
+    if (reader.remaining === 0) return { _tag: "Requests", requests: all }
     readRequestTraces(all, reader)
-    return { _tag: "Requests", requests: all }
+    return { _tag: "Requests", requests: all, isSampled: true }
   }
 }
 
@@ -48,6 +49,11 @@ const oneIdentity = (reader: ByteReader) => {
   const identity = readIdentities(reader)[0]
   if (identity === undefined) throw new CorruptMessage("an identity is missing")
   return identity
+}
+
+const readResume = (reader: ByteReader) => {
+  const connection = reader.f64()
+  return connection === 0 ? {} : { resume: { connection, answered: reader.f64() } }
 }
 
 // Not for speed: what comes by these must be the same object as what comes with the requests' neighbours.
@@ -70,6 +76,9 @@ const connect: Form<Extract<FrontendToSession, { _tag: "Connect" }>> = {
     writer.f64(message.lastZxidSeen)
     writer.u8(message.readOnly ? 1 : 0)
     writeIdentities([message.identity], writer)
+    const { resume } = message
+    writer.f64(resume?.connection ?? 0)
+    if (resume !== undefined) writer.f64(resume.answered)
     if (message.trace !== undefined) writeContext(message.trace, writer)
   },
   read: (reader) => ({
@@ -81,6 +90,7 @@ const connect: Form<Extract<FrontendToSession, { _tag: "Connect" }>> = {
     lastZxidSeen: reader.f64(),
     readOnly: reader.u8() !== 0,
     identity: oneIdentity(reader),
+    ...readResume(reader),
     ...(reader.remaining === 0 ? {} : { trace: readContext(reader) })
   })
 }

@@ -1,6 +1,6 @@
 /** frontend ⇄ session: the frontend dials `session.<sid>`; one link carries all of its client connections. */
 import type { SessionId, Zxid } from "@zkmesh/numbers"
-import type { Identity, Role, Stats } from "./common.ts"
+import type { Identity, Resume, Role, Stats } from "./common.ts"
 import type { TraceContext } from "./trace.ts"
 
 /** One client request, still in the memory in which it came from the socket: [start, end) is its body, after xid and type. */
@@ -47,11 +47,18 @@ export type FrontendToSession =
       readonly lastZxidSeen: Zxid
       readonly readOnly: boolean
       readonly identity: Identity
+      /** The client is there already, and is not told that it has another peer now. */
+      readonly resume?: Resume | undefined
       readonly trace?: TraceContext | undefined
     }
   /** The connection has proved another id (auth, SASL): holds for requests that come after. */
   | { readonly _tag: "Identify"; readonly conn: number; readonly identity: Identity }
-  | { readonly _tag: "Requests"; readonly requests: ReadonlyArray<ClientRequest> }
+  | {
+      readonly _tag: "Requests"
+      readonly requests: ReadonlyArray<ClientRequest>
+      /** At least one of them is sampled. */
+      readonly isSampled?: true
+    }
   /** The client's socket has gone; the session itself lives on until it is closed or expires. */
   | { readonly _tag: "Disconnected"; readonly conn: number }
   | { readonly _tag: "Query"; readonly id: number; readonly name: "stats" | "watches" | "sessions" }
@@ -80,14 +87,21 @@ export type SessionToFrontend =
       readonly password: Uint8Array
       readonly timeoutMs: number
       readonly readOnly: boolean
+      /** The zxid that made this the session's live connection. */
+      readonly connection: Zxid
+      /** After `resume`: the last numbered request of that connection that is in the log; the replies due for it follow. */
+      readonly logged?: number | undefined
     }
   /** expired: answer with the 0/0 ConnectResponse, then close. The others close without a word, as ZooKeeper does. */
   | {
       readonly _tag: "Refused"
       readonly conn: number
-      readonly reason: "expired" | "ahead" | "notServing" | "readOnly"
+      readonly reason: "expired" | "ahead" | "notServing" | "readOnly" | "moved"
     }
   | { readonly _tag: "Replies"; readonly replies: ReadonlyArray<Reply> }
-  /** Flush what was sent before, then close the socket. */
-  | { readonly _tag: "Close"; readonly conn: number; readonly reason: string }
+  /**
+   * Flush what was sent before, then close the socket; unless it is the peer that has failed (`elsewhere`), and another
+   * one may go on with the client.
+   */
+  | { readonly _tag: "Close"; readonly conn: number; readonly reason: string; readonly elsewhere?: boolean }
   | { readonly _tag: "Answer"; readonly id: number; readonly stats: Stats }

@@ -10,7 +10,9 @@ import {
   type Notification
 } from "@zkmesh/messages"
 import type { Sid } from "@zkmesh/numbers"
+import { CurrentTelemetry } from "@zkmesh/telemetry"
 import { Effect, type Scope } from "effect"
+import { ElectionTracing } from "./tracing/ElectionTracing.ts"
 
 export interface ElectionServiceOptions {
   readonly sid: Sid
@@ -31,8 +33,10 @@ export const runElection = (
   Effect.gen(function* () {
     const bus = yield* Bus
     const name = `election.${options.sid}`
+    const tracer = (yield* CurrentTelemetry)?.tracer("election", name, options.sid)
+    const tracing = tracer && new ElectionTracing(tracer)
     const actor = yield* spawn<Message>(name, (context) => {
-      const shell = new Shell(options, context, (notification) => bus.publish(electionTopic, notification))
+      const shell = new Shell(options, context, (notification) => bus.publish(electionTopic, notification), tracing)
       return shell.handle
     })
     yield* bus.subscribe(electionTopic, actor.tell)
@@ -43,6 +47,8 @@ class Shell {
   readonly handle: Handler<Message>
   private readonly context: ActorContext<Message>
   private readonly core: FastLeaderElection
+  /** undefined: nothing is traced. */
+  private readonly tracing: ElectionTracing | undefined
   /** False if it did not leave: then it is as lost as one on the way, and repeated while it matters. */
   private readonly publish: (notification: Notification) => boolean
   private broadcast: Link<ElectionToBroadcast> | undefined
@@ -52,8 +58,10 @@ class Shell {
   constructor(
     options: ElectionServiceOptions,
     context: ActorContext<Message>,
-    publish: (notification: Notification) => boolean
+    publish: (notification: Notification) => boolean,
+    tracing: ElectionTracing | undefined
   ) {
+    this.tracing = tracing
     this.context = context
     this.publish = publish
     this.core = new FastLeaderElection({
@@ -72,6 +80,7 @@ class Shell {
   private take(message: Message): void {
     switch (message._tag) {
       case "Notification":
+        this.tracing?.heard()
         this.step({ _tag: "Heard", now: this.context.now(), notification: message })
         break
       case "Tick":
@@ -92,9 +101,14 @@ class Shell {
       return
     } else if (event._tag === "Broken") {
       this.broadcast = undefined
+      this.tracing?.stopped("the broadcast service was lost", this.context.now())
       this.step({ _tag: "Stop" })
     } else {
-      for (const request of event.messages) this.step({ ...request, now: this.context.now() })
+      for (const request of event.messages) {
+        const now = this.context.now()
+        if (request._tag === "Look") this.tracing?.looks(request.zxid, now)
+        this.step({ ...request, now })
+      }
     }
   }
 
@@ -105,10 +119,16 @@ class Shell {
   private carryOut(output: ElectionOutput): void {
     switch (output._tag) {
       case "Send":
+        this.tracing?.sent()
         this.publish(output.notification)
         return
-      case "Elected":
+      case "Elected": {
+        const trace = this.tracing?.elected(output.leader, output.round, this.context.now())
         // Should the link be broken, its Broken is on the way and stops the core.
+        this.broadcast?.send(trace === undefined ? output : { ...output, trace })
+        return
+      }
+      case "Newer":
         this.broadcast?.send(output)
         return
       case "Timer":

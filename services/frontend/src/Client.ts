@@ -6,6 +6,7 @@ import { FrameSplitter } from "@zkmesh/protocol"
 import type { LargeRequests } from "./limits/largeRequests.ts"
 import type { Peer } from "./Peer.ts"
 import { Arrivals, Latency } from "./statistics.ts"
+import type { Traced } from "./tracing/RequestTracing.ts"
 
 /** Where a connection stands; it only ever goes forward. */
 export const Phase = {
@@ -71,6 +72,8 @@ export class Client {
   lastZxidLow = NO_ZXID
   lastReplyAt = 0
   lastLatency = 0
+  /** undefined: nothing is traced. */
+  traced: Traced | undefined
   private holds = 0
   private out: Array<Uint8Array> = []
 

@@ -102,6 +102,7 @@ export class Conversation {
     client.hold(Hold.Opening)
     client.peer = peer
     peer.clients.add(client)
+    const trace = frontend.tracing?.opens(client, request.sessionId, client.arrivedAt)
     peer.send({
       _tag: "Connect",
       conn: client.conn,
@@ -111,14 +112,15 @@ export class Conversation {
       timeoutMs: request.timeoutMs,
       lastZxidSeen: Math.max(0, request.lastZxidSeen),
       readOnly: request.readOnly ?? false,
-      identity: client.identity
+      identity: client.identity,
+      ...(trace === undefined ? {} : { trace })
     })
   }
 
   /** The hot path. Every frame of the chunk, whatever the limits say: it is in memory already. */
   private requests(client: Client, now: number): void {
     const { frontend } = this
-    const { flow } = frontend
+    const { flow, tracing } = frontend
     const { splitter, conn } = client
     const peer = client.peer!
     const throttled = this.isThrottled(client, now)
@@ -141,7 +143,9 @@ export class Conversation {
           return
         }
         const become = throttled ? this.opOf(op) : op
-        peer.add(new ClientRequest(conn, xid, become, buffer, start + HEADER_BYTES, end))
+        const request = new ClientRequest(conn, xid, become, buffer, start + HEADER_BYTES, end)
+        if (tracing !== undefined) tracing.forwards(client, peer, request, now)
+        peer.add(request)
         count++
         bytes += end - start
       } else {
@@ -270,6 +274,7 @@ export class Conversation {
       case "Refused": {
         const client = frontend.clients.get(message.conn)
         if (client?.peer !== peer) return
+        frontend.tracing?.opened(client, now, message.reason)
         if (message.reason === "expired") this.expired(client)
         else frontend.end(client, REFUSALS[message.reason])
         return
@@ -294,6 +299,7 @@ export class Conversation {
     if (answers > 0) {
       client.lastLatency = client.arrivals.answered(now, answers, client.latency, statistics.latency)
       client.replied(bytes, now)
+      frontend.tracing?.replies(client, bytes, answers, now)
       frontend.flow.answered(client, answers, bytes.length)
       const size = answers === 1 ? bytes.length : Math.round(bytes.length / answers)
       statistics.lastReplyBytes = size
@@ -313,6 +319,7 @@ export class Conversation {
     client.lastOp = OpCode.createSession
     const { sessionId, password, timeoutMs, readOnly } = message
     this.respond(client, { sessionId, password, timeoutMs, readOnly: client.echoReadOnly ? readOnly : undefined })
+    this.frontend.tracing?.opened(client, now, undefined)
     client.lift(Hold.Opening)
     // What came right behind the ConnectRequest.
     client.arrivedAt = now

@@ -5,11 +5,11 @@
  * in one turn of the event loop leaves for a session service as one message (when the turn's sockets have been read),
  * and everything that comes back for a client in one pass leaves as one write.
  */
-import { randomBytes } from "node:crypto"
 import type { AddressInfo, Socket } from "node:net"
 import { type ActorContext, type ActorRef, type Handler, type Supervisor, spawn } from "@zkmesh/actor"
 import { Bus, type BusError, Dialled, type LinkEvent } from "@zkmesh/bus"
 import { type FrontendToSession, frontendProtocol, type SessionToFrontend } from "@zkmesh/messages"
+import { CurrentTelemetry } from "@zkmesh/telemetry"
 import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
 import { plainAddress } from "./auth.ts"
 import { Client, Hold, Phase } from "./Client.ts"
@@ -22,6 +22,7 @@ import { type DropReason, Statistics } from "./statistics.ts"
 import { certificateIds } from "./tls/certificates.ts"
 import { Door } from "./tls/door.ts"
 import { readCertificates, renewing } from "./tls/renewal.ts"
+import { RequestTracing } from "./tracing/RequestTracing.ts"
 
 type PeerEvent = LinkEvent<SessionToFrontend, FrontendToSession>
 type Message =
@@ -55,9 +56,13 @@ export const runFrontend = (
     const settings = { ...given, tls: certificates?.tls }
     const run = yield* FiberSet.makeRuntime<never, void, never>()
     const log: Log = (message) => void run(Effect.logWarning(message))
+    const logTraced = (message: string, traceId: string) =>
+      void run(Effect.annotateLogs(Effect.logWarning(message), { trace_id: traceId }))
+    const telemetry = yield* CurrentTelemetry
+    const tracing = telemetry && new RequestTracing(telemetry, settings.name, logTraced)
     let shell: Frontend | undefined
     yield* spawn<Message>(`frontend.${settings.name}`, (context) => {
-      shell = new Frontend(settings, context, bus, log)
+      shell = new Frontend(settings, context, bus, log, tracing)
       return shell.handle
     })
     const frontend = shell!
@@ -82,7 +87,11 @@ export class Frontend {
   readonly peers: ReadonlyArray<Peer>
   readonly now: () => number
   readonly wallClock: () => number
+  /** undefined: nothing is traced. */
+  readonly tracing: RequestTracing | undefined
   private readonly links: ReadonlyArray<Dialled<FrontendToSession, SessionToFrontend>>
+  private readonly nextTurn: (task: () => void) => void
+  private readonly randomBytes: (size: number) => Uint8Array
   private readonly self: ActorRef<Message>
   private readonly log: Log
   private readonly loggedAt = new Map<DropReason, number>()
@@ -96,12 +105,21 @@ export class Frontend {
   /** Clients with something to write at the end of this pass. */
   private dirty: Array<Client> = []
 
-  constructor(settings: Settings, context: ActorContext<Message>, bus: Bus["Service"], log: Log) {
+  constructor(
+    settings: Settings,
+    context: ActorContext<Message>,
+    bus: Bus["Service"],
+    log: Log,
+    tracing?: RequestTracing | undefined
+  ) {
     this.settings = settings
+    this.tracing = tracing
     this.log = log
     this.self = context.self
     this.now = context.now
     this.wallClock = context.wallClock
+    this.nextTurn = context.nextTurn
+    this.randomBytes = context.randomBytes
     this.statistics = new Statistics(context.now())
     this.flow = new Flow(settings, this.statistics, () => this.scheduleFlush())
     const from = `frontend.${settings.name}`
@@ -129,6 +147,7 @@ export class Frontend {
     this.handle = (batch) => {
       for (const message of batch) this.take(message)
       this.flushClients()
+      this.tracing?.flushed(this.now())
       if (this.drainedOf !== undefined) this.endAnswered()
     }
   }
@@ -241,7 +260,7 @@ export class Frontend {
   scheduleFlush(): void {
     if (this.flushDue) return
     this.flushDue = true
-    setImmediate(this.flushAll)
+    this.nextTurn(this.flushAll)
   }
 
   private flushPeers(): void {
@@ -275,6 +294,7 @@ export class Frontend {
       this.wallClock(),
       this.now() + sessionlessTimeoutMs
     )
+    client.traced = this.tracing?.traced()
     this.clients.set(client.conn, client)
     socket.on("data", (chunk: Buffer) => this.guard(() => this.conversation.data(client, chunk)))
     socket.on("drain", () => this.drained(client))
@@ -299,6 +319,7 @@ export class Frontend {
   private disconnect(client: Client): void {
     const { peer } = client
     if (peer === undefined) return
+    this.tracing?.gone(client, this.now())
     client.peer = undefined
     peer.clients.delete(client)
     this.flow.forget(client)
@@ -341,6 +362,7 @@ export class Frontend {
 
   private watch(now: number): void {
     for (const peer of this.peers) peer.expire(now)
+    this.tracing?.tick(now)
     for (const client of this.clients.values()) {
       if (client.holdsFor(Hold.Unsent) && this.isStuck(client, now)) {
         this.drop(client, "slow", `${client.socket.writableLength} bytes wait for it`)
@@ -364,6 +386,6 @@ export class Frontend {
 
   /** 16 bytes that nobody can guess: a new session's password. */
   password(): Uint8Array {
-    return randomBytes(16)
+    return this.randomBytes(16)
   }
 }

@@ -28,6 +28,10 @@ export class Peer {
   private readonly linkOf: () => Link<FrontendToSession> | undefined
   /** Requests read in this turn of the event loop; they leave as one message. */
   private batch: Array<ClientRequest> = []
+  /** At least one request of the batch is sampled. */
+  hasSampled = false
+  /** Requests that have gone by the present link, the batch included. */
+  added = 0
   private readonly asked = new Map<number, Asked>()
   private nextQuery = 1
 
@@ -38,14 +42,22 @@ export class Peer {
 
   /** Queues a request; the caller sees to it that `flush` follows. */
   add(request: ClientRequest): void {
+    this.added++
     this.batch.push(request)
+  }
+
+  /** The link to it, by the bus's name for it at both ends. */
+  get linkId(): string | undefined {
+    return this.linkOf()?.id
   }
 
   flush(): void {
     if (this.batch.length === 0) return
     const requests = this.batch
     this.batch = []
-    this.linkOf()?.send({ _tag: "Requests", requests })
+    const { hasSampled } = this
+    this.hasSampled = false
+    this.linkOf()?.send(hasSampled ? { _tag: "Requests", requests, isSampled: true } : { _tag: "Requests", requests })
   }
 
   /** In order with the requests: what was queued leaves first. If the link has gone, its end is on the way to us. */
@@ -79,6 +91,8 @@ export class Peer {
   lost(): void {
     this.status = SILENT
     this.batch = []
+    this.hasSampled = false
+    this.added = 0
     this.expire(Number.POSITIVE_INFINITY)
   }
 }

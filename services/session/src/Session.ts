@@ -1,7 +1,7 @@
 /** The session service's shell: its links and its clock. What they mean is the core's business (`@zkmesh/session`). */
-import { randomBytes } from "node:crypto"
 import { type ActorContext, type Handler, type Supervisor, spawn } from "@zkmesh/actor"
 import { type Address, Bus, type BusError, Dialled, type Link, type LinkEvent } from "@zkmesh/bus"
+import { CurrentHealth, type Report } from "@zkmesh/health"
 import {
   type ExpiryToSession,
   expiryProtocol,
@@ -13,14 +13,19 @@ import {
   type SessionToFrontend,
   type SessionToPrepare,
   type SessionToZnode,
+  type Stats,
   streamProtocol,
   type ZnodeToSession
 } from "@zkmesh/messages"
+import { CurrentMetrics, readingsOf } from "@zkmesh/metrics"
 import type { Sid } from "@zkmesh/numbers"
 import { Perms } from "@zkmesh/protocol"
-import { type Leader, SessionCore, type SessionInput } from "@zkmesh/session"
+import { type Leader, SessionCore, type SessionInput, type SessionOutput } from "@zkmesh/session"
+import { CurrentTelemetry } from "@zkmesh/telemetry"
 import { isAllowed } from "@zkmesh/tree"
 import { Effect, type Scope } from "effect"
+import { Measures } from "./Measures.ts"
+import { SessionTracing } from "./tracing/SessionTracing.ts"
 
 export interface SessionServiceOptions {
   readonly sid: Sid
@@ -53,46 +58,72 @@ export const runSession = (
   Effect.gen(function* () {
     const bus = yield* Bus
     const name = `session.${options.sid}`
+    const tracing = yield* SessionTracing.start(yield* CurrentTelemetry, options.sid)
+    const metrics = yield* CurrentMetrics
     let shell: Shell | undefined
     const actor = yield* spawn<Message>(name, (context) => {
-      shell = new Shell(options, context, bus)
+      shell = new Shell(options, context, bus, new Measures(metrics), tracing)
       return shell.handle
     })
-    yield* Effect.addFinalizer(() => Effect.sync(() => shell?.close()))
+    const own = shell!
+    const forget = (yield* CurrentHealth).probe(name, () => own.health())
+    const unobserve = metrics.observe(name, () => readingsOf("session", own.stats()))
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        own.close()
+        forget()
+        unobserve()
+      })
+    )
     yield* bus.listen(name, frontendProtocol, (event) => actor.tell({ _tag: "Frontend", event }))
     yield* bus.listen(name, expiryProtocol, (event) => actor.tell({ _tag: "Expiry", event }))
   })
 
 /** Connections are numbered from a random place, so that a service's next life does not repeat the numbers of the last. */
-const firstToken = (): number => randomBytes(6).readUIntBE(0, 6) % 2 ** 45
+const firstToken = (randomBytes: (size: number) => Uint8Array): number =>
+  Buffer.from(randomBytes(6)).readUIntBE(0, 6) % 2 ** 45
 
 class Shell {
   readonly handle: Handler<Message>
   private readonly context: ActorContext<Message>
   private readonly sid: Sid
   private readonly core: SessionCore
+  private readonly measures: Measures
+  private readonly tracing: SessionTracing | undefined
   private readonly frontends = new Map<string, Link<SessionToFrontend>>()
   private readonly stream: Dialled<SessionToZnode, ZnodeToSession>
   private readonly prepare: Dialled<SessionToPrepare, PrepareToSession>
   private readonly leader: Dialled<SessionToExpiry, ExpiryToSession>
   /** The leader that `prepare` and `leader` are dialled to. */
   private dialled: Leader | undefined
+  /** The pass under way has a tick in it. */
+  private ticked = false
 
-  constructor(options: SessionServiceOptions, context: ActorContext<Message>, bus: Bus["Service"]) {
+  constructor(
+    options: SessionServiceOptions,
+    context: ActorContext<Message>,
+    bus: Bus["Service"],
+    measures: Measures,
+    tracing: SessionTracing | undefined
+  ) {
     const limitMs = options.syncLimit * options.tickTimeMs
     const address = `session.${options.sid}`
     const skipAcl = options.skipAcl ?? false
     const { self } = context
     this.context = context
     this.sid = options.sid
+    this.measures = measures
+    this.tracing = tracing
     this.core = new SessionCore({
       sid: options.sid,
       tickTimeMs: options.tickTimeMs,
       minSessionTimeoutMs: options.minSessionTimeoutMs,
       maxSessionTimeoutMs: options.maxSessionTimeoutMs,
       giveUpMs: limitMs,
-      firstToken: firstToken(),
-      mayRead: (acl, identity) => skipAcl || isAllowed(acl, Perms.READ, identity)
+      firstToken: firstToken(context.randomBytes),
+      mayRead: (acl, identity) => skipAcl || isAllowed(acl, Perms.READ, identity),
+      onFired: measures.fired,
+      figures: () => measures.metrics.figures("session")
     })
     const stream = (event: StreamEvent) => self.tell({ _tag: "Stream", event })
     const prepare = (event: PrepareEvent) => self.tell({ _tag: "Prepare", event })
@@ -117,6 +148,18 @@ class Shell {
     this.stream.want(undefined)
     this.prepare.want(undefined)
     this.leader.want(undefined)
+  }
+
+  stats(): Stats {
+    return this.core.stats()
+  }
+
+  health(): Report {
+    const { role, serving, connected } = this.core
+    if (!connected) return { condition: "starting", why: `znode.${this.sid} is not reached yet` }
+    if (role.role !== "looking") return { condition: "serving", why: `${role.role} in epoch ${role.epoch}` }
+    const what = serving ? "reads are answered for a while, writes wait" : "no client is served"
+    return { condition: "looking", why: `there is no leader: ${what}` }
   }
 
   private pass(batch: ReadonlyArray<Message>): void {
@@ -149,6 +192,9 @@ class Shell {
         return
       case "Tick":
         this.core.step({ _tag: "Tick" }, now)
+        this.measures.looked(this.core)
+        this.ticked = true
+        this.tracing?.tick(now)
         return
     }
   }
@@ -157,14 +203,19 @@ class Shell {
     const link = event.link.id
     switch (event._tag) {
       case "Received":
-        this.core.step({ _tag: "FromFrontend", link, messages: event.messages }, now)
+        this.core.step(
+          { _tag: "FromFrontend", link, messages: this.tracing?.arrive(link, event.messages, now) ?? event.messages },
+          now
+        )
         return
       case "Opened":
         this.frontends.set(link, event.link)
+        this.tracing?.opened(link)
         this.core.step({ _tag: "FrontendOpened", link }, now)
         return
       case "Broken":
         this.frontends.delete(link)
+        this.tracing?.broken(link)
         this.core.step({ _tag: "FrontendBroken", link }, now)
         return
     }
@@ -173,6 +224,8 @@ class Shell {
   private fromZnode(event: StreamEvent, now: number): void {
     const news = this.stream.take(event)
     if (news === undefined || news === "opened") return
+    if (news === "broken") this.tracing?.lost(now)
+    else this.tracing?.hear(news, now)
     this.core.step(news === "broken" ? { _tag: "StreamBroken" } : { _tag: "FromZnode", messages: news }, now)
     this.follow(now)
   }
@@ -206,7 +259,14 @@ class Shell {
 
   private carryOut(): void {
     const output = this.core.takeOutput()
-    if (output === undefined) return
+    if (output !== undefined) this.send(output)
+    this.ticked = false
+    this.tracing?.passed(output, this.context.now())
+  }
+
+  private send(output: SessionOutput): void {
+    // Only a tick makes sessions expire.
+    if (this.ticked) this.tracing?.expires(output.toPrepare, this.context.now())
     // A link that turns out to be broken has its Broken on the way; what it did not take is sent again after that.
     for (const message of output.toZnode) this.stream.link?.send(message)
     for (const message of output.toPrepare) this.prepare.link?.send(message)

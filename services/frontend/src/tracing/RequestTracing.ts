@@ -1,0 +1,272 @@
+/**
+ * Where traces of clients' requests begin and end. A request is sampled when it comes: by chance, or because somebody has
+ * asked for its session or path. Or it is found slow or failed when its reply passes by, and then everybody is asked for
+ * what they remember of it.
+ */
+import { type ClientRequest, type KeptRequest, SpanKind, type TraceContext } from "@zkmesh/messages"
+import { hex, WORD } from "@zkmesh/numbers"
+import { errorName, opName } from "@zkmesh/protocol"
+import { kindOf, WRITE } from "@zkmesh/session"
+import { newTraceId, spanIdOf, type Telemetry, type Tracer } from "@zkmesh/telemetry"
+import type { Client } from "../Client.ts"
+import type { Peer } from "../Peer.ts"
+import { pathsOf } from "./paths.ts"
+import { Underway } from "./Underway.ts"
+
+/** A sampled request that has not been answered. */
+interface Sampled {
+  readonly trace: TraceContext
+  /** Its number on its connection. */
+  readonly number: number
+  readonly request: ClientRequest
+  readonly start: number
+}
+
+/** What is known of a connection for its traces. */
+export class Traced {
+  forwarded = 0
+  answered = 0
+  readonly sampled: Array<Sampled> = []
+  /** Undefined unless replies are looked at. */
+  readonly underway: Underway | undefined
+  opening: { readonly trace: TraceContext; readonly start: number } | undefined
+
+  constructor(underway: Underway | undefined) {
+    this.underway = underway
+  }
+}
+
+/** A reply's header. */
+interface Header {
+  readonly zxid: number
+  readonly error: number
+}
+
+/** Whether a reply is to be traced after all: everybody is told a moment later, when all have had their part. */
+const KEEP_AFTER_MS = 200
+const MAX_KEPT_PER_SECOND = 50
+/** ZooKeeper's errors of the system lie between these; below are those that answer a question (no such znode…). */
+const SYSTEM_ERROR = -1
+const API_ERROR = -100
+const NOTIFICATION = -1
+
+export class RequestTracing {
+  private readonly tracer: Tracer
+  private readonly telemetry: Telemetry
+  private readonly logSlow: (message: string, traceId: string) => void
+  private readonly keepsTail: boolean
+  /** Answered in this pass. */
+  private done: Array<{ readonly one: Sampled; readonly client: Client; readonly header: Header }> = []
+  private kept: Array<{ readonly request: KeptRequest; readonly at: number }> = []
+  private budget = MAX_KEPT_PER_SECOND
+  private budgetAt = 0
+
+  constructor(telemetry: Telemetry, name: string, logSlow: (message: string, traceId: string) => void) {
+    this.telemetry = telemetry
+    this.tracer = telemetry.tracer("frontend", `frontend.${name}`, 0)
+    this.keepsTail = telemetry.keepsTail
+    this.logSlow = logSlow
+  }
+
+  traced(): Traced {
+    return new Traced(this.keepsTail ? new Underway() : undefined)
+  }
+
+  // What clients ask.
+
+  /** A request is on its way to its peer: the hot path. */
+  forwards(client: Client, peer: Peer, request: ClientRequest, now: number): void {
+    const traced = client.traced!
+    traced.forwarded++
+    if (this.telemetry.sampler.isDue()) this.consider(client, traced, peer, request, now)
+    if (traced.underway !== undefined) traced.underway.push(request, peer.added, now)
+  }
+
+  private consider(client: Client, traced: Traced, peer: Peer, request: ClientRequest, now: number): void {
+    const candidate = { session: client.sessionId, paths: () => pathsOf(request) }
+    if (!this.telemetry.sampler.decide(candidate, now)) return
+    const traceId = newTraceId()
+    const trace = { traceId, spanId: spanIdOf(traceId, "request", 0) }
+    request.trace = trace
+    peer.hasSampled = true
+    traced.sampled.push({ trace, number: traced.forwarded, request, start: now })
+  }
+
+  /** A session is asked for. Returns the context to send along, if it is sampled. */
+  opens(client: Client, session: number, now: number): TraceContext | undefined {
+    const { sampler } = this.telemetry
+    if (!sampler.isDue() || !sampler.decide({ session, paths: () => [] }, now)) return undefined
+    const traceId = newTraceId()
+    const trace = { traceId, spanId: spanIdOf(traceId, "request", 0) }
+    client.traced!.opening = { trace, start: now }
+    return trace
+  }
+
+  /** The session is there, or is refused. */
+  opened(client: Client, now: number, error: string | undefined): void {
+    const traced = client.traced
+    if (traced?.opening === undefined) return
+    const { trace, start } = traced.opening
+    traced.opening = undefined
+    this.tell(trace, client, { op: "createSession", xid: 0, paths: [], start, end: now }, undefined, error)
+  }
+
+  // What they are told.
+
+  /** Whole frames with replies to the `answers` oldest requests. */
+  replies(client: Client, bytes: Uint8Array, answers: number, now: number): void {
+    const traced = client.traced!
+    const { sampled, underway } = traced
+    const first = sampled[0]
+    const isSampled = first !== undefined && first.number <= traced.answered + answers
+    if (isSampled || (underway !== undefined && this.mayBeOfInterest(underway, now))) {
+      this.look(client, traced, bytes, answers, now)
+    } else underway?.drop(answers)
+    traced.answered += answers
+  }
+
+  /** Without looking at the replies: only their errors would tell. */
+  private mayBeOfInterest(underway: Underway, now: number): boolean {
+    const { failures, slowMs } = this.telemetry.options
+    return failures !== "none" || (slowMs > 0 && now - underway.since >= slowMs)
+  }
+
+  /** Goes from frame to frame. */
+  private look(client: Client, traced: Traced, bytes: Uint8Array, answers: number, now: number): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const { sampled, underway } = traced
+    let number = traced.answered
+    for (let at = 0; at + 20 <= bytes.length && number < traced.answered + answers; at += 4 + view.getInt32(at)) {
+      if (view.getInt32(at + 4) === NOTIFICATION) continue
+      number++
+      const error = view.getInt32(at + 16)
+      const header = { zxid: Math.max(0, view.getInt32(at + 8) * WORD + view.getUint32(at + 12)), error }
+      if (sampled[0]?.number === number) this.done.push({ one: sampled.shift()!, client, header })
+      else if (underway !== undefined) this.judge(client, underway, header, now)
+      underway?.drop(1)
+    }
+  }
+
+  /** The passing reply's request was slow, or has failed, or neither. */
+  private judge(client: Client, underway: Underway, header: Header, now: number): void {
+    const { slowMs, failures } = this.telemetry.options
+    const isSlow = slowMs > 0 && now - underway.since >= slowMs
+    const limit = failures === "none" ? Number.NEGATIVE_INFINITY : failures === "system" ? API_ERROR : -(2 ** 31)
+    const hasFailed = failures !== "none" && header.error <= SYSTEM_ERROR && header.error > limit
+    if ((!isSlow && !hasFailed) || !this.mayKeep(now)) return
+    const { request, since, ordinal } = underway
+    const { peer } = client
+    if (request === undefined || peer === undefined) return
+    const traceId = newTraceId()
+    const trace = { traceId, spanId: spanIdOf(traceId, "request", 0) }
+    this.done.push({ one: { trace, number: 0, request, start: since }, client, header })
+    const isRead = kindOf(request.op) !== WRITE
+    this.kept.push({
+      at: now,
+      request: {
+        traceId,
+        rootId: trace.spanId,
+        isRead,
+        zxid: header.zxid,
+        session: client.sessionId,
+        peer: peer.sid,
+        link: peer.linkId ?? "",
+        ordinal,
+        op: opName(request.op),
+        start: this.telemetry.wall(since),
+        end: this.telemetry.wall(now)
+      }
+    })
+    if (!isSlow) return
+    const what = [opName(request.op), ...pathsOf(request).slice(0, 1)].join(" ")
+    this.logSlow(`${what} of session ${hex(client.sessionId)} took ${Math.round(now - since)} ms`, traceId)
+  }
+
+  private mayKeep(now: number): boolean {
+    if (now - this.budgetAt >= 1000) {
+      this.budgetAt = now
+      this.budget = MAX_KEPT_PER_SECOND
+    }
+    return this.budget-- > 0
+  }
+
+  /** What was written in this pass has left. */
+  flushed(now: number): void {
+    if (this.done.length === 0) return
+    const { done } = this
+    this.done = []
+    for (const { one, client, header } of done) this.finish(one, client, header, now, undefined)
+  }
+
+  /** The connection has ended: what it waited for will not come. */
+  gone(client: Client, now: number): void {
+    const traced = client.traced
+    if (traced === undefined) return
+    this.opened(client, now, "the connection was lost")
+    for (const one of traced.sampled.splice(0)) this.finish(one, client, undefined, now, "the connection was lost")
+    traced.underway?.drop(traced.underway.length)
+  }
+
+  /** Asks everybody for the requests of interest that were answered a moment ago. */
+  tick(now: number): void {
+    if (this.kept.length === 0) return
+    const due = this.kept.filter(({ at }) => now - at >= KEEP_AFTER_MS)
+    this.kept = this.kept.filter(({ at }) => now - at < KEEP_AFTER_MS)
+    for (const { request } of due) this.telemetry.outlet?.keep(request)
+  }
+
+  private finish(
+    { trace, request, start }: Sampled,
+    client: Client,
+    header: Header | undefined,
+    now: number,
+    error: string | undefined
+  ): void {
+    const { xid, op } = request
+    this.tell(trace, client, { op: opName(op), xid, paths: pathsOf(request), start, end: now }, header, error)
+  }
+
+  private tell(
+    trace: TraceContext,
+    client: Client,
+    about: {
+      readonly op: string
+      readonly xid: number
+      readonly paths: ReadonlyArray<string>
+      readonly start: number
+      readonly end: number
+    },
+    header: Header | undefined,
+    error: string | undefined
+  ): void {
+    const { op, xid, paths, start, end } = about
+    const code = header?.error ?? 0
+    const isSystemError = code <= SYSTEM_ERROR && code > API_ERROR
+    this.tracer.record({
+      ...trace,
+      parentId: "",
+      name: `zookeeper/${op}`,
+      kind: SpanKind.server,
+      start,
+      end,
+      attributes: {
+        "rpc.system.name": "zookeeper",
+        "rpc.method": `zookeeper/${op}`,
+        "client.address": client.address,
+        "client.port": client.port,
+        "network.peer.address": client.address,
+        "network.peer.port": client.port,
+        "network.transport": "tcp",
+        "zookeeper.session.id": hex(client.sessionId),
+        "zookeeper.xid": xid,
+        "zookeeper.op": op,
+        ...(paths.length === 0 ? {} : { "zookeeper.path": paths[0]! }),
+        ...(paths.length > 1 ? { "zookeeper.multi.operations": paths.length } : {}),
+        ...(client.peer === undefined ? {} : { "zookeeper.peer": client.peer.sid }),
+        ...(header === undefined ? {} : { "zookeeper.zxid": hex(header.zxid) }),
+        ...(code === 0 ? {} : { "rpc.response.status_code": errorName(code), "error.type": errorName(code) })
+      },
+      error: error ?? (isSystemError ? errorName(code) : undefined)
+    })
+  }
+}
