@@ -36,13 +36,24 @@ export type BroadcastToZnode =
   | { readonly _tag: "Digest"; readonly digest: TreeDigest }
   /** The checkpoint tables have been replaced (SNAP): drop the tree, load it again, and answer with a new Hello. */
   | { readonly _tag: "Reload"; readonly zxid: Zxid }
+  /** `/zookeeper/config` as it is before anybody changes it: the first leader's version of the initial configuration. */
+  | { readonly _tag: "Configuration"; readonly text: string }
+  /** While leading: who is connected and up to date, itself among them. A new configuration needs a quorum of these. */
+  | { readonly _tag: "Synced"; readonly sids: ReadonlyArray<Sid> }
   /** Each second: what an operator asks broadcast about (quorum, learners, proposals). */
   | { readonly _tag: "Stats"; readonly stats: Stats }
 
 // learner ⇄ leader: the learner's broadcast dials the leader's. Named as ZooKeeper's packets are.
 
 export type LearnerToLeader =
-  | { readonly _tag: "FollowerInfo"; readonly sid: Sid; readonly acceptedEpoch: number; readonly observer: boolean }
+  | {
+      readonly _tag: "FollowerInfo"
+      readonly sid: Sid
+      readonly acceptedEpoch: number
+      readonly observer: boolean
+      /** The version of the newest configuration that it knows to be committed; 0 if there is none. */
+      readonly configuration?: Zxid
+    }
   /** `counts` is false if this epoch had been accepted before: then it is no vote for the epoch (ZAB, discovery). */
   | { readonly _tag: "AckEpoch"; readonly currentEpoch: number; readonly lastZxid: Zxid; readonly counts: boolean }
   /** The learner lacks the zxid it was told to truncate to, or cannot use a Diff: asks for a snapshot instead. */
@@ -60,14 +71,24 @@ export type LeaderToLearner =
   /** Drop everything after `zxid`; a Diff from there follows. */
   | { readonly _tag: "Trunc"; readonly zxid: Zxid }
   /** A checkpoint at `zxid` follows in chunks, replacing all that the learner has. */
-  | { readonly _tag: "Snap"; readonly zxid: Zxid }
+  | {
+      readonly _tag: "Snap"
+      readonly zxid: Zxid
+      /** The leader's committed configuration: what the learner knows has to cover what it is given. */
+      readonly configuration?: string | undefined
+    }
   | { readonly _tag: "SnapChunk"; readonly bytes: Uint8Array; readonly last: boolean }
   /** A part of the history, in order. */
   | { readonly _tag: "Sync"; readonly batch: TxnBatch }
   /** The history is complete up to `last`; what comes after it comes by the fan-out. */
   | { readonly _tag: "NewLeader"; readonly epoch: number; readonly last: Zxid }
   /** The leader is established; everything up to `committed` is committed. */
-  | { readonly _tag: "UpToDate"; readonly committed: Zxid }
+  | {
+      readonly _tag: "UpToDate"
+      readonly committed: Zxid
+      /** The leader's committed configuration, if it has been agreed on. */
+      readonly configuration?: string | undefined
+    }
 
 /** The fan-out, topic `proposals`: one publish reaches every learner. */
 export type FanOut =

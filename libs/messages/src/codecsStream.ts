@@ -1,7 +1,7 @@
 /** Between a session service and its own peer's znode. */
 import type { ByteReader, ByteWriter } from "@zkmesh/bus"
 import type { SessionId, Zxid } from "@zkmesh/numbers"
-import { CorruptMessage, type Form, makeCodec, readAcls, writeAcls } from "./codecs.ts"
+import { CorruptMessage, type Form, makeCodec, readAcls, readBoolean, writeAcls, writeBoolean } from "./codecs.ts"
 import { readRequest, writeRequest } from "./codecsFrontend.ts"
 import { readIdentities, writeIdentities } from "./codecsIdentity.ts"
 import {
@@ -15,7 +15,15 @@ import {
 } from "./codecsTrace.ts"
 import type { Identity, SessionRecord } from "./common.ts"
 import type { ClientRequest } from "./frontend.ts"
-import type { AppliedTxn, ChangeEvent, SessionToZnode, WatchMode, WatchRegistration, ZnodeToSession } from "./stream.ts"
+import type {
+  AppliedTxn,
+  ChangeEvent,
+  Resumed,
+  SessionToZnode,
+  WatchMode,
+  WatchRegistration,
+  ZnodeToSession
+} from "./stream.ts"
 
 const reads: Form<Extract<SessionToZnode, { _tag: "Reads" }>> = {
   code: 1,
@@ -197,14 +205,34 @@ const CHANGES: ReadonlyArray<SessionChange["kind"]> = ["created", "attached", "c
 
 const writeChange = (change: SessionChange, writer: ByteWriter): void => {
   writer.u8(CHANGES.indexOf(change.kind))
-  if (change.kind === "closed") writer.f64(change.id)
-  else writeRecord(change.record, writer)
+  if (change.kind === "closed") {
+    writer.f64(change.id)
+    return
+  }
+  writeRecord(change.record, writer)
+  const { resumed } = change
+  writeBoolean(resumed !== undefined, writer)
+  if (resumed === undefined) return
+  writer.f64(resumed.logged)
+  writeBoolean(resumed.replies !== undefined, writer)
+  writer.u32(resumed.replies?.length ?? 0)
+  for (const reply of resumed.replies ?? []) writer.bytes(reply)
+}
+
+const readResumed = (reader: ByteReader): Resumed => {
+  const logged = reader.f64()
+  const areKnown = readBoolean(reader)
+  const replies: Array<Uint8Array> = []
+  for (let left = reader.u32(); left > 0; left--) replies.push(reader.bytes())
+  return { logged, replies: areKnown ? replies : undefined }
 }
 
 const readChange = (reader: ByteReader): SessionChange => {
   const kind = CHANGES[reader.u8()]
   if (kind === undefined) throw new CorruptMessage("a change of a session is unknown")
-  return kind === "closed" ? { kind, id: reader.f64() } : { kind, record: readRecord(reader) }
+  if (kind === "closed") return { kind, id: reader.f64() }
+  const record = readRecord(reader)
+  return readBoolean(reader) ? { kind, record, resumed: readResumed(reader) } : { kind, record }
 }
 
 const HAS_REPLY = 1

@@ -33,7 +33,21 @@ export interface SessionRecord {
   token: number
 }
 
+/** A frontend carries its client over from another peer, without the client's knowledge. */
+export interface Resume {
+  /** The connection that it goes on from: its session may have had no other since. */
+  readonly connection: Zxid
+  /** The last of that connection's numbered requests whose reply has come. */
+  readonly answered: number
+}
+
 /** A link's neighbour is asked for numbers about itself, by name; what it answers is plain JSON data. */
 export interface Stats {
   readonly [key: string]: number | string | boolean | Stats | ReadonlyArray<Stats | string | number>
+}
+
+/** The object at `key`; empty if there is none. */
+export const statsAt = (stats: Stats, key: string): Stats => {
+  const value = stats[key]
+  return typeof value === "object" && !Array.isArray(value) ? (value as Stats) : {}
 }

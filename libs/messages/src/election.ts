@@ -20,17 +20,24 @@ export interface Notification extends Vote {
   readonly state: Role
   /** The sender's election round (the logical clock). */
   readonly round: number
+  /** The text of the sender's committed configuration, if it has been agreed on (its version is not 0). */
+  readonly configuration?: string | undefined
 }
 
 export type BroadcastToElection =
+  /** Who votes from now on: the committed configuration's text, and that of one which is not known to be committed. */
+  | { readonly _tag: "Members"; readonly committed: string; readonly proposed: string | undefined }
   /** Looking for a leader, with this to offer. */
   | { readonly _tag: "Look"; readonly zxid: Zxid; readonly currentEpoch: number }
   /** The leader that was elected is established in `epoch`: later joiners are told so. */
   | { readonly _tag: "Settled"; readonly role: Role; readonly epoch: number }
 
-export type ElectionToBroadcast = {
-  readonly _tag: "Elected"
-  readonly leader: Sid
-  readonly round: number
-  readonly trace?: TraceContext | undefined
-}
+export type ElectionToBroadcast =
+  | {
+      readonly _tag: "Elected"
+      readonly leader: Sid
+      readonly round: number
+      readonly trace?: TraceContext | undefined
+    }
+  /** Another peer knows of a newer configuration that is committed: this is its text. */
+  | { readonly _tag: "Newer"; readonly configuration: string }

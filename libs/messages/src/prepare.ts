@@ -1,6 +1,6 @@
 /** session (any peer) ⇄ the leader's znode: the session dials `znode.<leader>` with the `prepare` protocol; writes go up. */
 import type { SessionId, Sid, Zxid } from "@zkmesh/numbers"
-import type { Identity } from "./common.ts"
+import type { Identity, Resume } from "./common.ts"
 import type { TraceContext } from "./trace.ts"
 
 /** A request that becomes a transaction. (session, connection, seq) names it for ever. */
@@ -58,6 +58,8 @@ export type SessionToPrepare =
       readonly lastZxidSeen: Zxid
       readonly peer: Sid
       readonly token: number
+      /** An attachSession on behalf of a client that goes on where it was. */
+      readonly resume?: Resume | undefined
       readonly trace?: TraceContext | undefined
     }
 

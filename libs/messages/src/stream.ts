@@ -53,6 +53,13 @@ export interface ChangeEvent {
   readonly parentAcl?: ReadonlyArray<Acl> | undefined
 }
 
+export interface Resumed {
+  /** The last numbered request of the earlier connection that is in the log. */
+  readonly logged: number
+  /** The replies to those after the last that was answered; undefined if they are not known any more. */
+  readonly replies: ReadonlyArray<Uint8Array> | undefined
+}
+
 /** A transaction as it passes by: what it changed, and its reply if the request came from this peer. */
 export interface AppliedTxn {
   readonly zxid: Zxid
@@ -64,7 +71,12 @@ export interface AppliedTxn {
   readonly events: ReadonlyArray<ChangeEvent> | undefined
   /** What it did to the session table. */
   readonly sessionChange:
-    | { readonly kind: "created" | "attached"; readonly record: SessionRecord }
+    | {
+        readonly kind: "created" | "attached"
+        readonly record: SessionRecord
+        /** To the peer that asked for it: it goes on from an earlier connection. */
+        readonly resumed?: Resumed | undefined
+      }
     | { readonly kind: "closed"; readonly id: SessionId }
     | undefined
 }

@@ -127,7 +127,8 @@ export const samples = {
       timeoutMs: draw.u32(),
       lastZxidSeen: draw.zxid(),
       readOnly: draw.boolean(),
-      identity: identity(draw)
+      identity: identity(draw),
+      ...(draw.boolean() ? { resume: { connection: 1 + draw.zxid(), answered: draw.u32() } } : {})
     },
     { _tag: "Identify", conn: draw.zxid(), identity: identity(draw) },
     { _tag: "Requests", requests: draw.list(20, () => request(draw)) },
@@ -142,9 +143,10 @@ export const samples = {
       sessionId: draw.zxid(),
       password: draw.bytes(16),
       timeoutMs: draw.u32(),
-      readOnly: draw.boolean()
+      readOnly: draw.boolean(),
+      connection: draw.zxid()
     },
-    { _tag: "Refused", conn: draw.zxid(), reason: draw.one("expired", "ahead", "notServing", "readOnly") },
+    { _tag: "Refused", conn: draw.zxid(), reason: draw.one("expired", "ahead", "notServing", "readOnly", "moved") },
     {
       _tag: "Replies",
       replies: draw.list(20, () => ({ conn: draw.zxid(), answers: draw.u32(), bytes: draw.bytes() }))
@@ -220,6 +222,11 @@ export const samples = {
             {
               kind: draw.one("created", "attached"),
               record: record(draw)
+            },
+            {
+              kind: "attached",
+              record: record(draw),
+              resumed: { logged: draw.u32(), replies: draw.maybe(() => draw.list(3, () => draw.bytes())) }
             }
           )
         }))

@@ -1,4 +1,12 @@
-import type { ClientRequest, Identity, Reply, SessionToFrontend, TraceContext, WriteRequest } from "@zkmesh/messages"
+import type {
+  ClientRequest,
+  Identity,
+  Reply,
+  Resume,
+  SessionToFrontend,
+  TraceContext,
+  WriteRequest
+} from "@zkmesh/messages"
 import type { SessionId, Zxid } from "@zkmesh/numbers"
 import { Fifo } from "./fifo.ts"
 
@@ -46,6 +54,8 @@ export interface Opening {
   readonly password: Uint8Array
   readonly timeoutMs: number
   readonly lastZxidSeen: Zxid
+  /** The client goes on from another connection. */
+  readonly resume?: Resume | undefined
   /** undefined unless it is sampled. */
   readonly trace?: TraceContext | undefined
 }

@@ -11,6 +11,7 @@ import type {
   PrepareToSession,
   RoleChange,
   SessionToZnode,
+  Stats,
   ZnodeToSession
 } from "@zkmesh/messages"
 import type { SessionId } from "@zkmesh/numbers"
@@ -66,7 +67,7 @@ export class SessionCore {
   constructor(options: SessionOptions) {
     this.options = options
     this.nextToken = options.firstToken % TOKENS_PER_PEER
-    this.watchers = new Watchers(options.mayRead, this.writer)
+    this.watchers = new Watchers(options.mayRead, this.writer, options.onFired)
     this.tracking = new Tracking(options.tickTimeMs)
     this.toLeader = new ToLeader(options.sid)
     this.order = new Order(this.reads, this.readsAfter, this.toLeader, this.tracking, (connection, op) =>
@@ -149,6 +150,12 @@ export class SessionCore {
     this.forget(connection)
   }
 
+  /** It is this peer that can do no more for the connection: another one may. */
+  private giveUp(connection: Connection, reason: string): void {
+    connection.frontend?.close({ _tag: "Close", conn: connection.conn, reason, elsewhere: true })
+    this.forget(connection)
+  }
+
   sendToZnode(message: SessionToZnode): void {
     this.toZnode.push(message)
   }
@@ -192,6 +199,7 @@ export class SessionCore {
       password: message.password,
       timeoutMs: Math.min(Math.max(message.timeoutMs, minSessionTimeoutMs), maxSessionTimeoutMs),
       lastZxidSeen: message.lastZxidSeen,
+      resume: message.resume,
       trace: message.trace
     })
     frontend.connections.set(message.conn, connection)
@@ -237,7 +245,7 @@ export class SessionCore {
     if (message.token !== 0) {
       const connection = this.opening.get(message.token)
       if (connection === undefined) return
-      const reason = message.reason === "ahead" || message.reason === "expired" ? message.reason : "notServing"
+      const reason = message.reason === "malformed" ? "notServing" : message.reason
       connection.frontend?.open({ _tag: "Refused", conn: connection.conn, reason })
       this.forget(connection)
       return
@@ -336,7 +344,7 @@ export class SessionCore {
       connection.frontend?.open({ _tag: "Refused", conn: connection.conn, reason: "notServing" })
       this.forget(connection)
     }
-    for (const connection of [...this.attached.values()]) this.close(connection, reason)
+    for (const connection of [...this.attached.values()]) this.giveUp(connection, reason)
     this.stranded.closeAll(reason)
   }
 
@@ -347,6 +355,11 @@ export class SessionCore {
 
   private tellStatus(): void {
     for (const frontend of this.frontends.values()) frontend.open(this.status())
+  }
+
+  /** What an operator asks about (see `Queries.stats`). */
+  stats(): Stats {
+    return this.queries.stats()
   }
 
   /** Answers a request about watches in its place in the order. */

@@ -5,6 +5,7 @@ import type {
   SessionToFrontend,
   SessionToPrepare,
   SessionToZnode,
+  Stats,
   ZnodeToSession
 } from "@zkmesh/messages"
 import type { SessionId, Sid, Zxid } from "@zkmesh/numbers"
@@ -21,6 +22,10 @@ export interface SessionOptions {
   /** Random, below 2^45: connections are numbered from here on, within the peer's own part of the numbers. */
   readonly firstToken: number
   readonly mayRead: MayRead
+  /** Hears how many watches an event has fired. */
+  readonly onFired?: ((type: EventType, count: number) => void) | undefined
+  /** What the service has measured, for an operator who asks. */
+  readonly figures?: (() => Stats) | undefined
 }
 
 /** What happens to the core. Links are named by their ids; those of the peer's own znode and of prepare are one each. */

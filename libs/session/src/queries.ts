@@ -1,4 +1,4 @@
-import type { FrontendToSession, Stats } from "@zkmesh/messages"
+import { type FrontendToSession, type Stats, statsAt } from "@zkmesh/messages"
 import { hex } from "@zkmesh/numbers"
 import type { Frontend } from "./connection.ts"
 import type { SessionCore } from "./core.ts"
@@ -46,10 +46,17 @@ export class Queries {
   private answer(asked: Asked, stats: Stats): void {
     const { frontend, query } = asked
     const own = query.name === "stats" ? this.stats() : query.name === "watches" ? this.watches() : this.sessions()
-    frontend.open({ _tag: "Answer", id: query.id, stats: { ...stats, ...own } })
+    const figures = query.name === "stats" ? { figures: this.figures(stats) } : {}
+    frontend.open({ _tag: "Answer", id: query.id, stats: { ...stats, ...own, ...figures } })
   }
 
-  private stats(): Stats {
+  /** What the whole peer has measured: what came along from znode and broadcast, and the session service's own. */
+  private figures(stats: Stats): Stats {
+    return { ...statsAt(stats, "figures"), ...this.core.options.figures?.() }
+  }
+
+  /** What the session service knows of itself. */
+  stats(): Stats {
     const { attached, reads, role, serving, tracking, watchers } = this.core
     let pending = 0
     let parked = 0

@@ -1,4 +1,4 @@
-import type { AppliedTxn, SessionRecord, WatchRegistration, ZnodeToSession } from "@zkmesh/messages"
+import type { AppliedTxn, Resumed, SessionRecord, WatchRegistration, ZnodeToSession } from "@zkmesh/messages"
 import type { SessionId, Zxid } from "@zkmesh/numbers"
 import { hex } from "@zkmesh/numbers"
 import { OpCode } from "@zkmesh/protocol"
@@ -93,7 +93,7 @@ export class Stream {
       // Events first: nobody may read the change, or hear of its success, before those who watch have been told.
       if (txn.events !== undefined) for (const event of txn.events) this.core.watchers.fire(event, txn.zxid)
       const change = txn.sessionChange
-      if (change !== undefined && change.kind !== "closed") this.opened(change.record, now)
+      if (change !== undefined && change.kind !== "closed") this.opened(change.record, change.resumed, now)
       if (txn.seq > 0) this.finished(txn)
       if (change?.kind === "closed") this.closed(change.id)
     }
@@ -102,7 +102,7 @@ export class Stream {
   }
 
   /** A session has begun, or has been taken over by a new connection, here or elsewhere. */
-  private opened(record: SessionRecord, now: number): void {
+  private opened(record: SessionRecord, resumed: Resumed | undefined, now: number): void {
     const { core } = this
     core.tracking.opened(record, now)
     const ours = record.peer === core.options.sid ? core.opening.get(record.token) : undefined
@@ -128,8 +128,18 @@ export class Stream {
       sessionId: record.id,
       password: record.password,
       timeoutMs: record.timeoutMs,
-      readOnly: false
+      readOnly: false,
+      connection: record.connection,
+      ...(resumed === undefined ? {} : { logged: resumed.logged })
     })
+    if (resumed !== undefined) this.answerAgain(ours, resumed)
+  }
+
+  /** What the earlier connection had written, and was not told: the answers come from here. */
+  private answerAgain(connection: Connection, { replies }: Resumed): void {
+    if (replies === undefined)
+      this.core.close(connection, "the answers to what it had asked for are not known any more")
+    else for (const reply of replies) connection.frontend?.reply(connection.conn, reply, 1)
   }
 
   /** A request of a session has become what it became; if it came from here, its reply is due. */

@@ -37,7 +37,7 @@ export class ToLeader {
 
   open(connection: Connection): void {
     if (!this.isOpen) return
-    const { sessionId, password, timeoutMs, lastZxidSeen, trace } = connection.opening!
+    const { sessionId, password, timeoutMs, lastZxidSeen, resume, trace } = connection.opening!
     const { sid, opens } = this
     opens.push({
       _tag: "Open",
@@ -47,6 +47,7 @@ export class ToLeader {
       lastZxidSeen,
       peer: sid,
       token: connection.token,
+      ...(resume === undefined ? {} : { resume }),
       ...(trace === undefined ? {} : { trace })
     })
   }

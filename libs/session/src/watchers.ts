@@ -15,13 +15,15 @@ export class Watchers {
   private readonly free: Array<number> = []
   private readonly writer: JuteWriter
   private readonly mayRead: MayRead
+  private readonly onFired: ((type: EventType, count: number) => void) | undefined
   private hits: Array<number> = []
   /** What sampled transactions have fired; undefined while the transaction that passes by is not sampled. */
   private noting: Array<Fired> | undefined
   private fired: Array<Fired> | undefined
 
-  constructor(mayRead: MayRead, writer: JuteWriter) {
+  constructor(mayRead: MayRead, writer: JuteWriter, onFired?: (type: EventType, count: number) => void) {
     this.mayRead = mayRead
+    this.onFired = onFired
     this.writer = writer
   }
 
@@ -85,6 +87,7 @@ export class Watchers {
     const hits = this.hits
     this.table.collect(type, path, hits)
     if (hits.length === 0) return
+    this.onFired?.(type, hits.length)
     let frame: Uint8Array | undefined
     for (const watcher of hits) {
       const connection = this.connections[watcher]!

@@ -11,6 +11,7 @@ import type { EntryReader } from "@zkmesh/txn"
 import type { AclList } from "./acl.ts"
 import { type Content, lastSlash } from "./nodes.ts"
 import { NodeWriter } from "./nodewriter.ts"
+import type { RecentReplies } from "./replies.ts"
 import { Field, Kind, type Slot } from "./rows.ts"
 import { type Tree, TreeCorrupt } from "./tree.ts"
 import { readOpenBody } from "./txns.ts"
@@ -22,6 +23,8 @@ const asBuffer = (bytes: Uint8Array): Buffer =>
 export class Applier {
   private readonly tree: Tree
   private readonly self: Sid
+  /** The replies to everybody's writes; undefined if they are not kept. */
+  private readonly replies: RecentReplies | undefined
   private readonly out = new NodeWriter(64 * 1024)
   private readonly reader = new JuteReader(NO_BYTES)
   private readonly opReader = new JuteReader(NO_BYTES)
@@ -45,9 +48,10 @@ export class Applier {
   private slot: Slot = 0
 
   /** `self` is the peer: it answers the requests of the sessions that are attached to it. */
-  constructor(tree: Tree, self: Sid) {
+  constructor(tree: Tree, self: Sid, replies?: RecentReplies | undefined) {
     this.tree = tree
     this.self = self
+    this.replies = replies
   }
 
   /** Applies the entry at which the reader stands; undefined if it has been applied before. */
@@ -65,28 +69,31 @@ export class Applier {
     this.reader.reset(this.bytes, entry.bodyStart, entry.end)
     const record = tree.sessions.get(session)
     if (record !== undefined && seq > record.seq) tree.sessions.advance(record, seq)
-    const isOurs = record !== undefined && seq > 0 && record.peer === this.self
-    const reply = this.execute(type, isOurs, entry.cxid)
+    const isNumbered = record !== undefined && seq > 0
+    const isOurs = isNumbered && record.peer === this.self
+    const isKept = isNumbered && this.replies !== undefined
+    this.execute(type, isOurs || isKept, entry.cxid)
+    if (isKept) this.replies!.add(record.connection, seq, this.out.written)
+    if (!isOurs) this.out.rewind()
+    const reply = isOurs ? this.out.take() : undefined
     tree.zxid = zxid
     return { zxid, session, seq, type, reply, events: this.events, sessionChange: this.sessionChange }
   }
 
-  private execute(type: number, isOurs: boolean, cxid: number): Uint8Array | undefined {
+  /** Writes the reply as well, if somebody wants it. */
+  private execute(type: number, isWanted: boolean, cxid: number): void {
     const { out, zxid } = this
     if (type === OpCode.error) {
-      if (!isOurs) return undefined
-      out.emptyReply(cxid, zxid, this.reader.int())
-      return out.take()
+      if (isWanted) out.emptyReply(cxid, zxid, this.reader.int())
+      return
     }
-    const frame = isOurs ? out.beginReply(cxid, zxid, 0) : -1
-    if (type === OpCode.multi) this.multi(isOurs)
+    const frame = isWanted ? out.beginReply(cxid, zxid, 0) : -1
+    if (type === OpCode.multi) this.multi(isWanted)
     else {
       this.change(type, this.reader)
-      if (isOurs) this.result(type)
+      if (isWanted) this.result(type)
     }
-    if (!isOurs) return undefined
-    out.endFrame(frame)
-    return out.take()
+    if (isWanted) out.endFrame(frame)
   }
 
   private change(type: number, reader: JuteReader): void {
@@ -145,7 +152,7 @@ export class Applier {
   }
 
   /** The operations in their order; each result is as of its own operation. */
-  private multi(isOurs: boolean): void {
+  private multi(isWanted: boolean): void {
     const { reader, opReader, out } = this
     const count = reader.count()
     for (let i = 0; i < count; i++) {
@@ -153,19 +160,19 @@ export class Applier {
       const length = reader.skipField()
       opReader.reset(this.bytes, reader.offset - length, reader.offset)
       if (type === OpCode.error) {
-        if (!isOurs) continue
+        if (!isWanted) continue
         const code = opReader.int()
         writeMultiHeader(out, OpCode.error, false, code)
         out.int(code)
         continue
       }
       this.change(type, opReader)
-      if (!isOurs) continue
+      if (!isWanted) continue
       const isCreate2 = type === OpCode.createContainer || type === OpCode.createTTL
       writeMultiHeader(out, isCreate2 ? OpCode.create2 : type, false, ErrorCode.OK)
       this.result(type)
     }
-    if (isOurs) writeMultiEnd(out)
+    if (isWanted) writeMultiEnd(out)
   }
 
   /** Reads the path, as every operation on a znode begins. */
@@ -277,7 +284,7 @@ export class Applier {
   private openSession(type: number, reader: JuteReader): void {
     const { sessions } = this.tree
     const { zxid } = this
-    const { timeoutMs, password, peer, token } = readOpenBody(reader)
+    const { timeoutMs, password, peer, token, resumed } = readOpenBody(reader)
     const isNew = type === OpCode.createSession
     const before = sessions.get(this.session)
     if (!isNew && before === undefined) throw new TreeCorrupt(`${hex(zxid)} attaches a session that is not there`)
@@ -291,7 +298,15 @@ export class Applier {
       token
     }
     sessions.put(record)
-    this.sessionChange = { kind: isNew ? "created" : "attached", record: { ...record } }
+    const kind = isNew ? "created" : "attached"
+    if (resumed === undefined) {
+      this.sessionChange = { kind, record: { ...record } }
+      return
+    }
+    const { connection, answered, logged } = resumed
+    sessions.resumed(record.id, resumed)
+    const replies = peer === this.self ? this.replies?.range(connection, answered, logged) : undefined
+    this.sessionChange = { kind, record: { ...record }, resumed: { logged, replies } }
   }
 
   private closeSession(reader: JuteReader): void {

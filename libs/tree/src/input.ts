@@ -32,6 +32,8 @@ export interface ZnodeOptions {
   readonly containerMaxNeverUsedMs?: number
   /** Nobody's permissions are checked, `zookeeper.skipACL`; default no. */
   readonly skipAcl?: boolean
+  /** Bytes of replies kept for clients that are carried over from another peer; default none. */
+  readonly recentReplyBytes?: number
   /** How much may be prepared and not applied yet. */
   readonly proposalWindowBytes: number
 }

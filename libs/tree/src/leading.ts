@@ -178,7 +178,7 @@ export class Leading {
 
   private verdictOnOpen(link: LinkId, asker: Asker, { token, session }: OpenRequest, verdict: Verdict): void {
     if (verdict === "exhausted") this.break(link, "the epoch has no zxids left")
-    else if (verdict === "ahead" || verdict === "expired") {
+    else if (verdict === "ahead" || verdict === "expired" || verdict === "moved") {
       asker.outbox.push({ _tag: "Rejected", token, session, connection: 0, seq: 0, reason: verdict })
     }
   }

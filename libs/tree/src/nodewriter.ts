@@ -8,6 +8,11 @@ const HEADER_BYTES = 20
 const STAT_BYTES = 4 * STAT_WORDS
 
 export class NodeWriter extends JuteWriter {
+  /** What has not been taken yet, in its own memory. */
+  get written(): Uint8Array {
+    return this.chunk.subarray(this.start, this.position)
+  }
+
   /** A whole reply without a body. */
   emptyReply(xid: number, zxid: Zxid, err: number): void {
     this.reserve(HEADER_BYTES)

@@ -13,8 +13,9 @@ import { type AclList, isOpen, OPEN_ACL, OPEN_ACL_BYTES } from "./acl.ts"
 import { NodeOps } from "./nodeops.ts"
 import { type NodeState, Overlay } from "./overlay.ts"
 import { Kind } from "./rows.ts"
+import type { Earlier } from "./sessions.ts"
 import type { Tree } from "./tree.ts"
-import { BatchWriter, writeOpenBody } from "./txns.ts"
+import { BatchWriter, type ResumedBody, writeOpenBody } from "./txns.ts"
 
 export type Verdict =
   /** It is in the batch. */
@@ -45,6 +46,8 @@ export interface PreparerOptions {
 
 /** A session as prepare sees it: ahead of the tree by what is in flight. */
 interface PreparedSession {
+  /** What the live connection goes on from, of use until it asks for something itself. */
+  earlier: Earlier | undefined
   readonly password: Uint8Array
   connection: Zxid
   seq: number
@@ -123,7 +126,8 @@ export class Preparer {
     const record = this.tree.sessions.get(id)
     if (record === undefined) return undefined
     const { password, connection, seq, token } = record
-    const session = { password, connection, seq, token, closing: false }
+    const earlier = this.tree.sessions.earlierOf(id)
+    const session = { password, connection, seq, token, earlier, closing: false }
     this.sessions.set(id, session)
     return session
   }
@@ -220,13 +224,14 @@ export class Preparer {
     const zxid = ++this.last
     const isNew = request.session === 0
     const id = isNew ? zxid : request.session
-    const { password, token } = request
+    const { password, token, timeoutMs, peer } = request
+    const resumed = isNew ? undefined : this.resumption(request)
     if (isNew) {
       this.tokens.set(token, zxid)
-      this.sessions.set(id, { password, connection: zxid, seq: 0, token, closing: false })
-    } else Object.assign(this.session(id)!, { connection: zxid, seq: 0, token })
+      this.sessions.set(id, { password, connection: zxid, seq: 0, token, earlier: undefined, closing: false })
+    } else Object.assign(this.session(id)!, { connection: zxid, seq: 0, token, earlier: resumed })
     const entry = this.out.beginEntry()
-    writeOpenBody(this.out, request)
+    writeOpenBody(this.out, { timeoutMs, password, peer, token, resumed })
     const type = isNew ? OpCode.createSession : OpCode.attachSession
     this.out.endEntry(entry, { zxid, session: id, seq: 0, cxid: 0, time: now, type })
     return "prepared"
@@ -240,7 +245,19 @@ export class Preparer {
   private judgeAttach(request: OpenRequest): Verdict {
     const session = this.session(request.session)
     if (session === undefined || session.closing || !isSame(session.password, request.password)) return "expired"
-    return session.token === request.token ? "duplicate" : "prepared"
+    if (session.token === request.token) return "duplicate"
+    return request.resume === undefined || this.resumption(request) !== undefined ? "prepared" : "moved"
+  }
+
+  /** How far the log has come with the connection that is gone on from; undefined if it is not known any more. */
+  private resumption({ session, resume }: OpenRequest): ResumedBody | undefined {
+    const known = this.session(session)
+    if (resume === undefined || known === undefined) return undefined
+    if (known.connection === resume.connection) return { ...resume, logged: known.seq }
+    // It was gone on from before, by a connection that has been lost in its turn.
+    const { earlier, seq } = known
+    if (seq > 0 || earlier?.connection !== resume.connection) return undefined
+    return { ...resume, logged: earlier.logged }
   }
 
   /**

@@ -13,7 +13,7 @@
  * | check             | path, int version                                                |
  * | multi             | vector of (int type, buffer body)                                |
  * | sync              | path                                                             |
- * | createSession, attachSession | int timeoutMs, buffer password, int peer, long token  |
+ * | createSession, attachSession | int timeoutMs, buffer password, int peer, long token; if it goes on from an earlier connection: long connection, int answered, int logged |
  * | closeSession      | vector of paths: the ephemerals that go with it                  |
  * | error             | int code                                                         |
  */
@@ -26,6 +26,15 @@ export interface OpenBody {
   readonly password: Uint8Array
   readonly peer: Sid
   readonly token: number
+  /** An attachSession that goes on from an earlier connection. */
+  readonly resumed?: ResumedBody | undefined
+}
+
+export interface ResumedBody {
+  /** The earlier connection, the last of its numbered requests that was answered, and the last that is in the log. */
+  readonly connection: Zxid
+  readonly answered: number
+  readonly logged: number
 }
 
 export const writeOpenBody = (writer: JuteWriter, body: OpenBody): void => {
@@ -33,15 +42,23 @@ export const writeOpenBody = (writer: JuteWriter, body: OpenBody): void => {
   writer.buffer(body.password)
   writer.int(body.peer)
   writer.long(body.token)
+  const { resumed } = body
+  if (resumed === undefined) return
+  writer.long(resumed.connection)
+  writer.int(resumed.answered)
+  writer.int(resumed.logged)
 }
 
 /** The password is a copy: it outlives the batch that it came in. */
-export const readOpenBody = (reader: JuteReader): OpenBody => ({
-  timeoutMs: reader.int(),
-  password: Uint8Array.from(reader.buffer() ?? []),
-  peer: reader.int(),
-  token: reader.long()
-})
+export const readOpenBody = (reader: JuteReader): OpenBody => {
+  const timeoutMs = reader.int()
+  const password = Uint8Array.from(reader.buffer() ?? [])
+  const peer = reader.int()
+  const token = reader.long()
+  if (reader.remaining === 0) return { timeoutMs, password, peer, token }
+  const resumed = { connection: reader.long(), answered: reader.int(), logged: reader.int() }
+  return { timeoutMs, password, peer, token, resumed }
+}
 
 export interface EntryHeader {
   readonly zxid: Zxid

@@ -17,6 +17,7 @@ import { Applier } from "./apply.ts"
 import { DigestCheck } from "./digestcheck.ts"
 import type { Clocks, LinkId, ZnodeInput, ZnodeOptions, ZnodeOutput } from "./input.ts"
 import { Leading } from "./leading.ts"
+import { RecentReplies } from "./replies.ts"
 import { Streams } from "./streams.ts"
 import { type Tree, TreeCorrupt } from "./tree.ts"
 
@@ -45,13 +46,16 @@ export class ZnodeCore {
   private due: CheckpointDelta | undefined
   private txnsSince = 0
   private checkpointedMs = 0
+  private readonly replies: RecentReplies | undefined
   private readonly counters = { checkpoints: 0, checkpointMs: 0, applied: 0, reloads: 0 }
 
   constructor(options: ZnodeOptions, tree: Tree) {
     this.options = options
     this.tree = tree
     tree.skipAcl = options.skipAcl ?? false
-    this.applier = new Applier(tree, options.sid)
+    const { recentReplyBytes } = options
+    this.replies = recentReplyBytes === undefined ? undefined : new RecentReplies(recentReplyBytes)
+    this.applier = new Applier(tree, options.sid, this.replies)
     this.streams = new Streams(tree)
     this.leading = new Leading(options, tree, this.role)
     this.reported = this.checkpoint = tree.zxid
@@ -201,7 +205,7 @@ export class ZnodeCore {
     this.isLoading = false
     this.tree = tree
     tree.skipAcl = this.options.skipAcl ?? false
-    this.applier = new Applier(tree, this.options.sid)
+    this.applier = new Applier(tree, this.options.sid, this.replies)
     this.streams.replace(tree)
     this.leading.replace(tree)
     this.digests.clear()
