@@ -36,6 +36,10 @@ export interface ActorContext<M> {
   readonly after: (ms: number, message: M) => () => void
   /** Tells itself `message` each `ms`. */
   readonly every: (ms: number, message: M) => () => void
+  /** Runs `task` when the sockets of this turn have been read: a callback of the actor's own, outside of its pass. */
+  readonly nextTurn: (task: () => void) => void
+  /** Bits that nobody can guess. */
+  readonly randomBytes: (size: number) => Uint8Array
   /** Runs an effect beside the actor; its result is told to the actor, its failure ends the actor. */
   readonly pipe: (effect: Effect.Effect<M, unknown>) => void
 }

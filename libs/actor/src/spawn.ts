@@ -1,8 +1,8 @@
 /** An actor: its mailbox, its pass, its timers and the effects beside it, all of which end with its scope. */
 import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
 import { type ActorContext, ActorDied, type ActorRef, type Handler, Supervisor } from "./actor.ts"
+import { Machine } from "./machine.ts"
 import { isOver } from "./supervisor.ts"
-import { wake } from "./turns.ts"
 
 /** Messages handed to one pass at most: bounds how long a pass takes, and the memory of its outputs. */
 export const MAX_BATCH = 4096
@@ -24,15 +24,22 @@ class Mailbox<M> implements ActorContext<M> {
   private readonly run: Run
   private readonly maxBatch: number
   private readonly limit: number
-  private readonly timers = new Set<NodeJS.Timeout>()
+  private readonly machine: Machine
+  /** What cancels each timer that runs. */
+  private readonly timers = new Set<() => void>()
   private readonly pass = (): void => this.drain()
   private queue: Array<M> = []
   private awake = false
   private ended = false
 
-  constructor(name: string, supervisor: Supervisor["Service"], run: Run, options: SpawnOptions) {
+  constructor(name: string, supervisor: Supervisor["Service"], machine: Machine, run: Run, options: SpawnOptions) {
     this.name = name
     this.supervisor = supervisor
+    this.machine = machine
+    this.now = machine.now
+    this.wallClock = machine.wallClock
+    this.nextTurn = machine.nextTurn
+    this.randomBytes = machine.randomBytes
     this.run = run
     this.maxBatch = options.maxBatch ?? MAX_BATCH
     this.limit = options.mailboxLimit ?? MAILBOX_LIMIT
@@ -40,29 +47,31 @@ class Mailbox<M> implements ActorContext<M> {
   }
 
   // The context's functions are fields, so that a pass may take them apart from the context.
-  readonly now = (): number => performance.now()
-  readonly wallClock = (): number => Date.now()
+  readonly now: () => number
+  readonly wallClock: () => number
+  readonly nextTurn: (task: () => void) => void
+  readonly randomBytes: (size: number) => Uint8Array
 
   readonly after = (ms: number, message: M): (() => void) => {
     if (this.ended) return () => {}
-    const timer = setTimeout(() => {
-      this.timers.delete(timer)
+    const cancel = this.machine.after(ms, () => {
+      this.timers.delete(cancel)
       this.tell(message)
-    }, ms)
-    this.timers.add(timer)
+    })
+    this.timers.add(cancel)
     return () => {
-      clearTimeout(timer)
-      this.timers.delete(timer)
+      cancel()
+      this.timers.delete(cancel)
     }
   }
 
   readonly every = (ms: number, message: M): (() => void) => {
     if (this.ended) return () => {}
-    const timer = setInterval(() => this.tell(message), ms)
-    this.timers.add(timer)
+    const cancel = this.machine.every(ms, () => this.tell(message))
+    this.timers.add(cancel)
     return () => {
-      clearInterval(timer)
-      this.timers.delete(timer)
+      cancel()
+      this.timers.delete(cancel)
     }
   }
 
@@ -78,7 +87,7 @@ class Mailbox<M> implements ActorContext<M> {
   end(): void {
     this.ended = true
     this.queue = []
-    for (const timer of this.timers) clearTimeout(timer)
+    for (const cancel of this.timers) cancel()
     this.timers.clear()
   }
 
@@ -91,7 +100,7 @@ class Mailbox<M> implements ActorContext<M> {
     this.queue.push(message)
     if (!this.awake) {
       this.awake = true
-      wake(this.pass)
+      this.machine.soon(this.pass)
     }
   }
 
@@ -121,7 +130,7 @@ class Mailbox<M> implements ActorContext<M> {
     this.queue = queue.slice(this.maxBatch)
     queue.length = this.maxBatch
     this.awake = true
-    wake(this.pass)
+    this.machine.soon(this.pass)
     return queue
   }
 
@@ -143,10 +152,11 @@ export const spawnWith = <M>(
 ): Effect.Effect<ActorRef<M>, never, Scope.Scope | Supervisor> =>
   Effect.gen(function* () {
     const supervisor = yield* Supervisor
+    const machine = yield* Machine
     // Acquired before the mailbox, so that closing the scope silences the actor first and then interrupts its effects.
     const run = yield* FiberSet.makeRuntime<never, void, never>()
     const mailbox = yield* Effect.acquireRelease(
-      Effect.sync(() => new Mailbox<M>(name, supervisor, run, options)),
+      Effect.sync(() => new Mailbox<M>(name, supervisor, machine, run, options)),
       (mailbox) => Effect.sync(() => mailbox.end())
     )
     mailbox.handler = make(mailbox)

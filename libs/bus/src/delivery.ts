@@ -25,14 +25,20 @@ export const makeReport: Effect.Effect<Report> = Effect.map(Effect.context<never
 export class DeliveryQueue {
   private queue: Array<() => void> = []
   private scheduled = false
+  private readonly soon: (task: () => void) => void
   /** Grows with each publish: a link's batch of an earlier era takes no more messages. */
   era = 0
+
+  /** `soon` runs a task once the current turn's code has returned. */
+  constructor(soon: (task: () => void) => void) {
+    this.soon = soon
+  }
 
   readonly add = (delivery: () => void): void => {
     this.queue.push(delivery)
     if (this.scheduled) return
     this.scheduled = true
-    queueMicrotask(this.drain)
+    this.soon(this.drain)
   }
 
   private readonly drain = (): void => {

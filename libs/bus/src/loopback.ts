@@ -1,5 +1,5 @@
 /** The bus within one process: messages pass by reference, everything sent in one turn arrives as one event. */
-import { randomBytes } from "node:crypto"
+import { Machine } from "@zkmesh/actor"
 import { Effect, Layer } from "effect"
 import { type Address, type BreakReason, Bus, BusError, type Link, type Protocol } from "./bus.ts"
 import { type AnyEvent, type AnyListener, DeliveryQueue, erase, makeReport, type Report } from "./delivery.ts"
@@ -106,16 +106,18 @@ export interface Listening {
 
 /** The listeners and subscribers of one process. The bus between processes looks here first. */
 export class Loopback {
-  readonly deliveries = new DeliveryQueue()
+  readonly deliveries: DeliveryQueue
   readonly report: Report
   /** Random, so that no two links of the ensemble ever have the same id. */
-  private readonly incarnation = randomBytes(9).toString("base64url")
+  private readonly incarnation: string
   private links = 0
   private readonly listenings = new Map<string, Listening>()
   private readonly topics = new Map<string, Set<(message: unknown) => void>>()
 
-  constructor(report: Report) {
+  constructor(report: Report, machine: Machine) {
     this.report = report
+    this.deliveries = new DeliveryQueue(machine.microtask)
+    this.incarnation = Buffer.from(machine.randomBytes(9)).toString("base64url")
   }
 
   private static key(address: Address, protocol: string): string {
@@ -222,5 +224,8 @@ const loopbackBus = (loopback: Loopback): Bus["Service"] => ({
 /** A bus of its own for one process: peers that share this layer form an ensemble without any broker. */
 export const loopbackLayer: Layer.Layer<Bus> = Layer.effect(
   Bus,
-  Effect.map(makeReport, (report) => Bus.of(loopbackBus(new Loopback(report))))
+  Effect.gen(function* () {
+    const report = yield* makeReport
+    return Bus.of(loopbackBus(new Loopback(report, yield* Machine)))
+  })
 )

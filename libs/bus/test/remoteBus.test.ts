@@ -1,4 +1,5 @@
 /** Links between processes over a broker that a test holds in its hand: it loses what the test wants lost. */
+import { realMachine } from "@zkmesh/actor"
 import type { Protocol } from "@zkmesh/bus"
 import { assert, describe, it } from "vitest"
 import type { AnyEvent } from "../src/delivery.ts"
@@ -81,7 +82,8 @@ class Process {
 
   constructor(wire: Wire, clock: { ms: number }, maxPayload = 1024 * 1024) {
     this.station = new Station(wire, maxPayload)
-    this.loopback = new Loopback((message) => this.reports.push(message))
+    const machine = { ...realMachine, now: () => clock.ms }
+    this.loopback = new Loopback((message) => this.reports.push(message), machine)
     const options = {
       ensemble: "test",
       heartbeatMs: 50,
@@ -89,7 +91,7 @@ class Process {
       maxInFlightBytes: 1_000_000,
       maxPacketBytes: 1024 * 1024
     }
-    this.bus = new RemoteBus(this.loopback, this.station, options, () => clock.ms)
+    this.bus = new RemoteBus(this.loopback, this.station, options, machine)
   }
 
   listen(address: string): void {

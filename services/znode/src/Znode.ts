@@ -1,6 +1,5 @@
 /** The znode service's shell: its links, its clock, its database. What they mean is the core's business (`@zkmesh/tree`). */
-import { randomInt } from "node:crypto"
-import { type ActorContext, type Handler, type Supervisor, spawn } from "@zkmesh/actor"
+import { type ActorContext, type Handler, Machine, type Supervisor, spawn } from "@zkmesh/actor"
 import { Bus, type BusError, Dialled, type Link, type LinkEvent } from "@zkmesh/bus"
 import {
   type BroadcastToZnode,
@@ -86,7 +85,7 @@ export const runZnode = (
   Effect.gen(function* () {
     const bus = yield* Bus
     const store = yield* TreeStore
-    const hashSeed = randomInt(2 ** 32)
+    const hashSeed = Buffer.from((yield* Machine).randomBytes(4)).readUInt32BE()
     const tree = yield* loadTree(options, hashSeed)
     // The store is held by the service's scope already: what a reload takes besides, it gives back.
     const reload = Effect.scoped(loadTree(options, hashSeed)).pipe(Effect.provideService(TreeStore, store))

@@ -1,5 +1,5 @@
 /** Links and topics between processes, over a broker. What stays in this process goes through `Loopback` instead. */
-import { randomBytes } from "node:crypto"
+import type { Machine } from "@zkmesh/actor"
 import type { Address, BreakReason, Link, Protocol, Topic } from "../bus.ts"
 import { ByteReader, ByteWriter } from "../bytes.ts"
 import type { AnyListener, Report } from "../delivery.ts"
@@ -48,7 +48,7 @@ export class RemoteBus implements Post, LinkHome {
   private readonly broker: Broker
   private readonly options: RemoteBusOptions
   private readonly prefix: string
-  private readonly now: () => number
+  private readonly machine: Machine
   private readonly neighbours = new Map<string, Neighbour>()
   private readonly opening = new Map<number, { readonly link: RemoteLink; readonly sinceMs: number }>()
   private readonly unsent = new Set<Neighbour>()
@@ -61,15 +61,15 @@ export class RemoteBus implements Post, LinkHome {
   private links = 0
   private lastTickMs: number
 
-  constructor(loopback: Loopback, broker: Broker, options: RemoteBusOptions, now: () => number) {
+  constructor(loopback: Loopback, broker: Broker, options: RemoteBusOptions, machine: Machine) {
     this.loopback = loopback
     this.broker = broker
     this.options = options
-    this.now = now
+    this.machine = machine
     this.report = loopback.report
     this.maxInFlightBytes = options.maxInFlightBytes
     this.prefix = `zkmesh.${options.ensemble}`
-    this.lastTickMs = now()
+    this.lastTickMs = machine.now()
     broker.onDown = () => this.down()
     this.renew()
   }
@@ -96,7 +96,7 @@ export class RemoteBus implements Post, LinkHome {
       link.endedByOther("disconnected", "the broker is lost")
       return link as Link<unknown>
     }
-    this.opening.set(number, { link, sinceMs: this.now() })
+    this.opening.set(number, { link, sinceMs: this.machine.now() })
     // What was said before, a Break perhaps, arrives before.
     this.flushAll()
     const writer = this.scratch
@@ -133,7 +133,7 @@ export class RemoteBus implements Post, LinkHome {
 
   /** Each `heartbeatMs`: asks the broker whether the neighbours live, tells them so of this process, and ends silences. */
   tick(): void {
-    const nowMs = this.now()
+    const nowMs = this.machine.now()
     // If this process itself stood still, what the others said meanwhile has not been read yet: they get one more tick.
     const stoodStill = nowMs - this.lastTickMs > this.options.heartbeatMs + Math.max(2 * this.options.heartbeatMs, 100)
     this.lastTickMs = nowMs
@@ -170,7 +170,7 @@ export class RemoteBus implements Post, LinkHome {
     this.unsent.add(neighbour)
     if (this.flushing) return
     this.flushing = true
-    queueMicrotask(() => {
+    this.machine.microtask(() => {
       this.flushing = false
       this.flushAll()
     })
@@ -304,7 +304,7 @@ export class RemoteBus implements Post, LinkHome {
   /** A new incarnation, so that nobody takes this process for the one that it was before the broker was lost. */
   private renew(): void {
     this.leaveInbox()
-    this.name = randomBytes((INCARNATION_LENGTH * 3) / 4).toString("base64url")
+    this.name = Buffer.from(this.machine.randomBytes((INCARNATION_LENGTH * 3) / 4)).toString("base64url")
     this.nameBytes = new Uint8Array(Buffer.from(this.name, "latin1"))
     this.leaveInbox = this.broker.subscribe(
       `${this.inbox}.*`,
@@ -314,7 +314,7 @@ export class RemoteBus implements Post, LinkHome {
 
   private neighbourOf(incarnation: string): Neighbour {
     const known = this.neighbours.get(incarnation)
-    const nowMs = this.now()
+    const nowMs = this.machine.now()
     if (known !== undefined) {
       known.lastHeardMs = nowMs
       known.unanswered = 0

@@ -1,4 +1,5 @@
 /** `Bus` over a broker: the same for every broker that keeps `Broker`'s promises. */
+import { Machine } from "@zkmesh/actor"
 import { Effect, type Scope } from "effect"
 import { Bus, BusError, type Link, type Protocol } from "../bus.ts"
 import { erase, type Report } from "../delivery.ts"
@@ -21,9 +22,10 @@ export const makeRemoteBus = (
 ): Effect.Effect<Bus["Service"], BusError, Scope.Scope> =>
   Effect.gen(function* () {
     yield* checked("an ensemble", options.ensemble)
-    const loopback = new Loopback(report)
+    const machine = yield* Machine
+    const loopback = new Loopback(report, machine)
     const remote = yield* Effect.acquireRelease(
-      Effect.sync(() => new RemoteBus(loopback, broker, options, () => performance.now())),
+      Effect.sync(() => new RemoteBus(loopback, broker, options, machine)),
       (remote) =>
         Effect.andThen(
           Effect.sync(() => remote.close()),
@@ -31,8 +33,8 @@ export const makeRemoteBus = (
         )
     )
     yield* Effect.acquireRelease(
-      Effect.sync(() => setInterval(() => remote.tick(), options.heartbeatMs)),
-      (timer) => Effect.sync(() => clearInterval(timer))
+      Effect.sync(() => machine.every(options.heartbeatMs, () => remote.tick())),
+      (cancel) => Effect.sync(cancel)
     )
     return Bus.of({
       listen: (address, protocol, listener) =>
