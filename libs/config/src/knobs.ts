@@ -21,6 +21,7 @@ import {
   zookeeper
 } from "./knob.ts"
 import { operatorKnobs } from "./operatorKnobs.ts"
+import { telemetryKnobs } from "./telemetryKnobs.ts"
 
 export type { About, Origin } from "./knob.ts"
 
@@ -204,7 +205,15 @@ const own = {
 }
 
 /** Key → value, as decoded. `server.N` and `postgres.url.N` are families of keys and read apart. */
-export const Knobs = Schema.Struct({ ...time, ...clients, ...doorKnobs, ...ensemble, ...operatorKnobs, ...own })
+export const Knobs = Schema.Struct({
+  ...time,
+  ...clients,
+  ...doorKnobs,
+  ...ensemble,
+  ...operatorKnobs,
+  ...telemetryKnobs,
+  ...own
+})
 
 export type Knobs = typeof Knobs.Type
 export type KnobKey = keyof Knobs

@@ -23,8 +23,8 @@ export interface OtlpOptions {
   readonly url: string | undefined
   readonly ensemble: string
   readonly version: string
-  /** The name of every service of this process; undefined: `zkmesh-` and what it is. */
-  readonly serviceName: string | undefined
+  /** OTEL_SERVICE_NAME: the service's whole name, or what stands for `zkmesh` where a process has several services. */
+  readonly serviceName: { readonly name: string; readonly isWhole: boolean } | undefined
   /** What else is known of this process (OTEL_RESOURCE_ATTRIBUTES). */
   readonly attributes: Readonly<Record<string, string>>
 }
@@ -69,7 +69,8 @@ class Resources {
       "host.name": hostname(),
       "process.pid": process.pid,
       ...attributes,
-      [ATTR_SERVICE_NAME]: serviceName ?? `zkmesh-${service}`,
+      [ATTR_SERVICE_NAME]:
+        serviceName?.isWhole === true ? serviceName.name : `${serviceName?.name ?? "zkmesh"}-${service}`,
       [ATTR_SERVICE_NAMESPACE]: attributes[ATTR_SERVICE_NAMESPACE] ?? ensemble,
       [ATTR_SERVICE_INSTANCE_ID]: instance,
       [ATTR_SERVICE_VERSION]: version,

@@ -11,8 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { loggingLayer } from "./logging.ts"
-
-export const VERSION = "0.1.0"
+import { VERSION } from "./version.ts"
 
 const config = Flag.String("config").pipe(
   Flag.withDescription("ZooKeeper's zoo.cfg; --help-config lists its keys"),

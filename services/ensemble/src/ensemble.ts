@@ -15,6 +15,7 @@ import { type Asked, plan } from "./plan.ts"
 import { checkPorts } from "./ports.ts"
 import { frontendSettings, peerSettings, restartPolicy } from "./settings.ts"
 import { openStores } from "./stores.ts"
+import { withTraces } from "./traces.ts"
 
 const LOCAL = "127.0.0.1"
 
@@ -53,8 +54,9 @@ export const runEnsemble = (config: Config, asked: Asked) =>
       const program = Effect.all(services, { concurrency: "unbounded", discard: true })
       return apart(withOperator(config, { offset, host: LOCAL }, program))
     }
-    yield* Effect.all([...sids.map(peer), announce(planned, stores, startedAt)], {
+    const all = Effect.all([...sids.map(peer), announce(planned, stores, startedAt)], {
       concurrency: "unbounded",
       discard: true
     })
+    yield* withTraces(config, "loopback", false, all)
   }).pipe(Effect.scoped, Effect.provide(loopbackLayer))

@@ -12,6 +12,7 @@ import { watchRoles } from "./roles.ts"
 import { doorsOf, EVERYWHERE, listening, logRole } from "./server.ts"
 import { frontendName, frontendSettings, membersOf, peerSettings, restartPolicy } from "./settings.ts"
 import { openStores } from "./stores.ts"
+import { withTraces } from "./traces.ts"
 
 /** Beyond every id that a `server.N` line can have; two replicas that draw the same one are less likely than a lost disk. */
 const FIRST_SID = 2 ** 16
@@ -57,6 +58,9 @@ export const runReplica = (config: Config) =>
       // Stopped from the outside in: the clients are answered while the replica is still there.
       yield* Effect.raceFirst(Effect.all(frontends, { concurrency: "unbounded", discard: true }), Fiber.join(replica))
     })
-    const served = Effect.provide(Effect.scoped(run), busLayer(config, `replica ${name}`, false))
+    const served = Effect.provide(
+      withTraces(config, "nats", false, Effect.scoped(run)),
+      busLayer(config, `replica ${name}`, false)
+    )
     yield* withOperator(config, ALONE, served)
   }).pipe(Effect.scoped)

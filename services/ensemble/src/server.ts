@@ -22,6 +22,7 @@ import {
   spread
 } from "./settings.ts"
 import { openStores, storeKind } from "./stores.ts"
+import { withTraces } from "./traces.ts"
 
 export const EVERYWHERE = "0.0.0.0"
 
@@ -125,7 +126,14 @@ export const runServer = (config: Config, portFlagged: boolean) =>
       )
     })
     const alone = members.voters.length === 1 && members.observers.length === 0
-    yield* withOperator(config, ALONE, Effect.provide(run, busLayer(config, `peer ${sid}`, alone)))
+    yield* withOperator(
+      config,
+      ALONE,
+      Effect.provide(
+        withTraces(config, alone ? "loopback" : "nats", false, run),
+        busLayer(config, `peer ${sid}`, alone)
+      )
+    )
   }).pipe(Effect.scoped)
 
 /** One service of a peer. */
@@ -146,7 +154,11 @@ export const runService = (config: Config, service: PeerService) =>
       const stores = yield* openStores(config, [sid], "")
       return yield* runStored(service, settings, stores.layerOf(sid), policy)
     })
-    yield* withOperator(config, ALONE, Effect.provide(run, busLayer(config, `${service}.${sid}`, false)))
+    yield* withOperator(
+      config,
+      ALONE,
+      Effect.provide(withTraces(config, "nats", true, run), busLayer(config, `${service}.${sid}`, false))
+    )
   }).pipe(Effect.scoped)
 
 /** A frontend alone: any number of them, started and stopped at any time. `peers` in the order of preference. */
@@ -164,7 +176,11 @@ export const runFrontendService = (config: Config, peers: ReadonlyArray<Sid>) =>
       runClientFrontend(frontendSettings(config, name, door, preferred), policy, listening(door))
     )
     const run = Effect.all(frontends, { concurrency: "unbounded", discard: true })
-    yield* withOperator(config, ALONE, Effect.provide(run, busLayer(config, `frontend ${name}`, false)))
+    yield* withOperator(
+      config,
+      ALONE,
+      Effect.provide(withTraces(config, "nats", true, run), busLayer(config, `frontend ${name}`, false))
+    )
   }).pipe(Effect.scoped)
 
 export const listening =
