@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config"
 
-/** Two projects: unit tests run in parallel; end-to-end ones own the machine's ports and cores, so one file at a time. */
+/**
+ * Unit tests run in parallel; end-to-end ones own the machine's ports and cores, so one file at a time. Those of compose
+ * need a Docker engine, and are not part of `npm test`.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -15,10 +18,22 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/**/*.test.ts"],
+          exclude: ["test/compose/**"],
           globalSetup: ["test/setup/global.ts"],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000
+        }
+      },
+      {
+        test: {
+          name: "compose",
+          include: ["test/compose/**/*.test.ts"],
+          globalSetup: ["test/compose/setup.ts"],
+          fileParallelism: false,
+          bail: 1,
+          testTimeout: 120_000,
+          hookTimeout: 300_000
         }
       }
     ]

@@ -1,0 +1,100 @@
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { clients } from "../clients/index.ts"
+import { check, digestOf, dump } from "../recorder/checker.ts"
+import { Session } from "../recorder/session.ts"
+import { Workload } from "../recorder/workload.ts"
+import { KazooLoad } from "./kazooLoad.ts"
+import { Project } from "./project.ts"
+
+/** With the images built, from the command to the first answer. */
+const UP_MS = 30_000
+const PATIENCE_MS = 60_000
+
+describe("docker compose", () => {
+  let project: Project
+  let workload: Workload | undefined
+
+  beforeAll(async () => {
+    project = await Project.make()
+    await project.build()
+  })
+  afterAll(async () => {
+    await workload?.close()
+    await project?.down("-v")
+  })
+
+  it("serves within half a minute", async () => {
+    const ms = await project.up("--scale", "frontend=2", "--scale", "frontend-replica=1")
+    console.log(`served ${Math.round(ms)} ms after docker compose up`)
+    assert.isBelow(ms, UP_MS)
+  })
+
+  const daily = clients.filter(({ name }) => name === "kazoo" || name === "zkCli.sh")
+  it.each(daily)("serves $name through haproxy", { timeout: 120_000 }, ({ check: run }) => run(project.connect))
+
+  it("scales its frontends from 2 to 4 to 1 under load, and no request fails", { timeout: 240_000 }, async () => {
+    const options = { ports: [project.port], root: "/load", sessions: 4, timeoutMs: 20_000, window: 2 }
+    workload = await Workload.start(options)
+    const kazoo = await KazooLoad.start(project.connect, "/kazoo", 6)
+    try {
+      await workload.progress(10, PATIENCE_MS)
+      await project.scale("frontend", 4)
+      await workload.progress(20, PATIENCE_MS)
+      await project.scale("frontend", 1)
+      await workload.progress(20, PATIENCE_MS)
+      const { answered, lost, slowestMs } = await kazoo.stop()
+      console.log(`kazoo: ${answered} requests answered, ${lost} connections lost, slowest round ${slowestMs} ms`)
+      assert.isAbove(answered, 0)
+    } finally {
+      kazoo.kill()
+    }
+    await project.scale("frontend", 2)
+    assert.lengthOf(
+      (await project.containers("frontend")).filter((one) => one.running),
+      2
+    )
+  })
+
+  const kinds = ["frontend", "session-1", "znode-2", "broadcast-3", "election-1", "nats-2", "postgres-3", "haproxy"]
+  it.each(kinds)("goes on serving when %s is killed, and heals", { timeout: 180_000 }, async (service) => {
+    const [victim] = await project.containers(service)
+    const since = performance.now()
+    await project.crash(victim!)
+    await workload!.progress(5, PATIENCE_MS)
+    const wentOn = performance.now() - since
+    await project.healed(victim!, PATIENCE_MS)
+    console.log(
+      `${service}: every client wrote again after ${Math.round(wentOn)} ms at most, healed in ${Math.round(performance.now() - since)} ms`
+    )
+    await workload!.progress(5, PATIENCE_MS)
+  })
+
+  it("serves reads of a replica, which votes nowhere", async () => {
+    assert.strictEqual(await project.serves(project.replicaPort), "observer")
+    const session = await Session.open({ ports: [project.replicaPort], timeoutMs: 10_000 })
+    await session.sync("/")
+    assert.strictEqual((await session.exists("/load")).error, 0)
+    await session.close()
+  })
+
+  it("has lost nothing that it acknowledged, and keeps it when it is taken down and up", {
+    timeout: 240_000
+  }, async () => {
+    const history = await workload!.stop()
+    const session = await Session.open({ ports: [project.port], timeoutMs: 10_000 })
+    await session.sync("/load")
+    await session.close()
+    assert.deepStrictEqual(check(history, await dump(project.port, "/load")), [])
+    await workload!.close()
+    const before = await settled(project.port)
+    await project.down()
+    await project.up("--scale", "frontend=1")
+    assert.strictEqual(digestOf(await settled(project.port)), digestOf(before))
+  })
+})
+
+/** The tree without what dies with its sessions. */
+const settled = async (port: number) => {
+  const tree = await dump(port, "/load")
+  return new Map([...tree].filter(([path]) => !path.includes("/live-")))
+}
