@@ -49,6 +49,15 @@ const UNSENT_BURST = 4
 export const runFrontend = (
   options: FrontendOptions
 ): Effect.Effect<{ readonly port: number }, BusError | FrontendError, Scope.Scope | Bus | Supervisor> =>
+  Effect.map(
+    Effect.flatMap(makeFrontend(options), (frontend) => frontend.listen()),
+    (port) => ({ port })
+  )
+
+/** A frontend whose door is not open yet: who wants to reach it without a network hands its door a connection. */
+export const makeFrontend = (
+  options: FrontendOptions
+): Effect.Effect<Frontend, BusError | FrontendError, Scope.Scope | Bus | Supervisor> =>
   Effect.gen(function* () {
     const bus = yield* Bus
     const given = settingsOf(options)
@@ -71,11 +80,10 @@ export const runFrontend = (
       const isAsked = Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)
       return isAsked ? Effect.andThen(frontend.drain(), frontend.close()) : frontend.close()
     })
-    const port = yield* frontend.listen()
     if (certificates !== undefined) {
       yield* Effect.forkScoped(renewing(certificates, (material) => frontend.door.renew(material)))
     }
-    return { port }
+    return frontend
   })
 
 export class Frontend {
