@@ -7,5 +7,6 @@ export {
   type NameOf,
   type Owner
 } from "./catalogue/index.ts"
+export * from "./current.ts"
 export * from "./instruments.ts"
 export * from "./registry.ts"

@@ -1,4 +1,3 @@
-import { Context } from "effect"
 import {
   CATALOGUE,
   type Declaration,
@@ -174,7 +173,13 @@ export class Registry {
 const readingOf = (instrument: Counter | Summary): number | Summary =>
   instrument instanceof Counter ? instrument.value : instrument
 
-/** The metrics of this process; where it has several peers, each is given its own. */
-export const CurrentMetrics = Context.Reference<Registry>("@zkmesh/metrics/CurrentMetrics", {
-  defaultValue: () => new Registry()
-})
+/** Of `numbers` those that are declared as gauges or counters of `owner`: the rest is for people. */
+export const readingsOf = (owner: Owner, numbers: Readonly<Record<string, unknown>>): Readings => {
+  const readings: Record<string, number> = {}
+  for (const [name, value] of Object.entries(numbers)) {
+    if (typeof value !== "number" || !Object.hasOwn(CATALOGUE, name)) continue
+    const declared = CATALOGUE[name as MetricName]
+    if (declared.owner === owner && (declared.kind === "gauge" || declared.kind === "counter")) readings[name] = value
+  }
+  return readings
+}

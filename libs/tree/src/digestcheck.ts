@@ -6,6 +6,9 @@ import { TreeCorrupt } from "./tree.ts"
 /** How many digests are remembered on either side: enough for any lag within the window. */
 const REMEMBERED = 1024
 
+/** This peer's tree is not the leader's. */
+export class DigestMismatch extends TreeCorrupt {}
+
 export class DigestCheck {
   private readonly own = new Map<Zxid, number>()
   private readonly leaders = new Map<Zxid, number>()
@@ -26,7 +29,8 @@ export class DigestCheck {
     const leader = this.leaders.get(zxid)
     if (own === undefined || leader === undefined) return
     this.leaders.delete(zxid)
-    if (own !== leader) throw new TreeCorrupt(`the tree's digest at ${hex(zxid)} is ${own}, the leader's is ${leader}`)
+    if (own !== leader)
+      throw new DigestMismatch(`the tree's digest at ${hex(zxid)} is ${own}, the leader's is ${leader}`)
     this.compared++
   }
 

@@ -4,6 +4,7 @@ import type {
   PrepareToSession,
   SessionToPrepare,
   SessionToZnode,
+  Stats,
   ZnodeToBroadcast,
   ZnodeToSession
 } from "@zkmesh/messages"
@@ -34,6 +35,8 @@ export interface ZnodeOptions {
   readonly skipAcl?: boolean
   /** Bytes of replies kept for clients that are carried over from another peer; default none. */
   readonly recentReplyBytes?: number
+  /** What the service has measured, for an operator who asks. */
+  readonly figures?: (() => Stats) | undefined
   /** How much may be prepared and not applied yet. */
   readonly proposalWindowBytes: number
 }

@@ -2,13 +2,14 @@
  * A peer's znode service without its links and its database: the tree, what is read from it, what is applied to it, and
  * on the leader what is prepared. Synchronous; what it owes is collected and taken once per pass.
  */
-import type {
-  BroadcastToZnode,
-  RoleChange,
-  SessionToZnode,
-  Stats,
-  TreeDigest,
-  ZnodeToBroadcast
+import {
+  type BroadcastToZnode,
+  type RoleChange,
+  type SessionToZnode,
+  type Stats,
+  statsAt,
+  type TreeDigest,
+  type ZnodeToBroadcast
 } from "@zkmesh/messages"
 import { counterOf, hex, type Zxid } from "@zkmesh/numbers"
 import type { CheckpointDelta } from "@zkmesh/store"
@@ -31,11 +32,11 @@ export class ZnodeCore {
   private readonly streams: Streams
   private readonly leading: Leading
   private readonly digests = new DigestCheck()
-  private role: RoleChange = { _tag: "Role", role: "looking", epoch: 0, leader: 0 }
+  role: RoleChange = { _tag: "Role", role: "looking", epoch: 0, leader: 0 }
   /** What broadcast says of itself, for the operator. */
   private broadcastStats: Stats = {}
   private isConnected = false
-  private isLoading = false
+  isLoading = false
   private reload = false
   private toBroadcast: Array<ZnodeToBroadcast> = []
   private breaks: Array<{ readonly link: LinkId; readonly detail: string }> = []
@@ -127,7 +128,7 @@ export class ZnodeCore {
         this.breaks.push({ link, detail: "a read came after what it was to come before" })
         return
       case "Query":
-        this.streams.answer(link, message.id, message.name === "ephemerals" ? this.ephemerals() : this.stats())
+        this.streams.answer(link, message.id, message.name === "ephemerals" ? this.ephemerals() : this.answer())
         return
     }
   }
@@ -281,6 +282,12 @@ export class ZnodeCore {
         paths: [...slots].map((slot) => tree.nodes.path(slot)).sort()
       }))
     }
+  }
+
+  /** The numbers, and what this service and broadcast have measured. */
+  private answer(): Stats {
+    const figures = { ...statsAt(this.broadcastStats, "figures"), ...this.options.figures?.() }
+    return { ...this.stats(), figures }
   }
 
   /** The numbers that an operator asks for, under ZooKeeper's names; broadcast's among them. */

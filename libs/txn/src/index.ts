@@ -101,6 +101,13 @@ export class EntryReader {
   }
 }
 
+/** When the first transaction of a batch was made, on its leader's clock; read without walking the batch. */
+export const batchTime = ({ bytes }: TxnBatch): number => {
+  const word = (at: number) =>
+    ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+  return word(28) * WORD + word(32)
+}
+
 export class CorruptBatch extends Error {
   override readonly name = "CorruptBatch"
 }

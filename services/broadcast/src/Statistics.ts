@@ -1,23 +1,13 @@
 /** What the shell measures, per batch: how long an append, a quorum, a commit, an election takes. */
 import type { FanOut, LearnerToLeader } from "@zkmesh/messages"
-import type { Counter, Family, Readings, Registry, Summary } from "@zkmesh/metrics"
-import { type Sid, WORD, type Zxid } from "@zkmesh/numbers"
+import { type Counter, type Family, type Readings, type Registry, readingsOf, type Summary } from "@zkmesh/metrics"
+import type { Sid, Zxid } from "@zkmesh/numbers"
 import type { StoreSizes } from "@zkmesh/store"
-import type { TxnBatch } from "@zkmesh/txn"
+import { batchTime, type TxnBatch } from "@zkmesh/txn"
 import type { LinkId, Peer } from "@zkmesh/zab"
 
 /** Proposals whose time is remembered: a slow peer may acknowledge long after the quorum has. */
 const REMEMBERED = 4096
-
-/** Where the first transaction of a batch says when it was made (see `@zkmesh/txn`). */
-const TIME_AT = 28
-
-/** When the first transaction of a batch was made, on its leader's clock. */
-const madeAt = ({ bytes }: TxnBatch): number => {
-  const word = (at: number) =>
-    ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
-  return word(TIME_AT) * WORD + word(TIME_AT + 4)
-}
 
 export class Statistics {
   private readonly wallClock: () => number
@@ -67,7 +57,7 @@ export class Statistics {
 
   private since(batch: TxnBatch): number {
     // Clocks of different machines differ a little: no latency is below zero.
-    return Math.max(0, this.wallClock() - madeAt(batch))
+    return Math.max(0, this.wallClock() - batchTime(batch))
   }
 
   // The log.
@@ -161,22 +151,18 @@ export class Statistics {
 
   /** What is asked when somebody looks. */
   readings(peer: Peer): Readings {
-    const readings: Record<string, number> = {}
-    for (const [name, value] of Object.entries(peer.stats())) {
-      if (typeof value === "number" && !NOT_METRICS.has(name)) readings[name] = value
+    const isLeading = peer.role === "leading"
+    return {
+      ...readingsOf("broadcast", peer.stats()),
+      ...(isLeading ? {} : NO_LEADER),
+      log_dir_size: this.sizes?.log,
+      data_dir_size: this.sizes?.checkpoint
     }
-    if (peer.role !== "leading") for (const name of OF_LEADERS) delete readings[name]
-    if (this.sizes !== undefined) {
-      readings["log_dir_size"] = this.sizes.log
-      readings["data_dir_size"] = this.sizes.checkpoint
-    }
-    return readings
   }
 }
 
-/** Numbers of the core's of which there are distributions here. */
-const NOT_METRICS = new Set(["election_time", "sync_time"])
-const OF_LEADERS = ["last_proposal_size", "min_proposal_size", "max_proposal_size"]
+/** What only a leader knows. */
+const NO_LEADER = { last_proposal_size: undefined, min_proposal_size: undefined, max_proposal_size: undefined }
 
 /** How long a peer was without a leader, and what for. */
 class Turns {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { loopbackLayer } from "@zkmesh/bus"
+import { statsAt } from "@zkmesh/messages"
 import type { Sid } from "@zkmesh/numbers"
 import { MemoryDatabase, StoreError } from "@zkmesh/store"
 import { Effect } from "effect"
@@ -99,7 +100,7 @@ describe("three peers", () => {
       yield* ensemble.changes.until("stats", () => leader.znode.stats["synced_followers"] === 2)
       assert.strictEqual(leader.znode.stats["quorum_size"], 3)
       assert.strictEqual(leader.znode.stats["proposal_count"], 1)
-      assert.strictEqual(leader.znode.stats["cnt_quorum_ack_latency"], 1)
+      assert.strictEqual(statsAt(leader.znode.stats, "figures")["cnt_quorum_ack_latency"], 1)
       leader.znode.close()
       yield* ensemble.changes.until("another epoch", () =>
         [1, 2].some((sid) => ensemble.peers.get(sid)!.znode.role.epoch === 2)

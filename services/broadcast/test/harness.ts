@@ -8,6 +8,7 @@ import {
   type Stats,
   type ZnodeToBroadcast
 } from "@zkmesh/messages"
+import { CurrentMetrics, Registry } from "@zkmesh/metrics"
 import { type Sid, type Zxid, zxid } from "@zkmesh/numbers"
 import { runBroadcast } from "@zkmesh/service-broadcast"
 import { runElection } from "@zkmesh/service-election"
@@ -206,7 +207,7 @@ export const startPeer = (sid: Sid, database: MemoryDatabase, changes: Changes, 
           ...(options.logRetain === undefined ? {} : { logRetain: options.logRetain }),
           ...(options.windowBytes === undefined ? {} : { windowBytes: options.windowBytes })
         })
-      })
+      }).pipe(Effect.provideService(CurrentMetrics, new Registry()))
       yield* Effect.provideService(Effect.orDie(services), Supervisor, supervisor)
       return { tree, died: supervisor.join }
     })

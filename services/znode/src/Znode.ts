@@ -1,6 +1,7 @@
 /** The znode service's shell: its links, its clock, its database. What they mean is the core's business (`@zkmesh/tree`). */
 import { type ActorContext, type Handler, Machine, type Supervisor, spawn } from "@zkmesh/actor"
 import { Bus, type BusError, Dialled, type Link, type LinkEvent } from "@zkmesh/bus"
+import { CurrentHealth, type Report } from "@zkmesh/health"
 import {
   type BroadcastToZnode,
   commitProtocol,
@@ -12,11 +13,13 @@ import {
   type ZnodeToBroadcast,
   type ZnodeToSession
 } from "@zkmesh/messages"
+import { CurrentMetrics, type Readings } from "@zkmesh/metrics"
 import type { Sid } from "@zkmesh/numbers"
 import { StoreError, TreeStore } from "@zkmesh/store"
 import { CurrentTelemetry } from "@zkmesh/telemetry"
 import { type Clocks, type Tree, TreeLoader, ZnodeCore, type ZnodeInput } from "@zkmesh/tree"
 import { Effect, type Scope, Stream } from "effect"
+import { Measures } from "./Measures.ts"
 import { ZnodeTracing } from "./tracing/ZnodeTracing.ts"
 
 export interface ZnodeServiceOptions {
@@ -86,17 +89,32 @@ export const runZnode = (
     const bus = yield* Bus
     const store = yield* TreeStore
     const hashSeed = Buffer.from((yield* Machine).randomBytes(4)).readUInt32BE()
+    const measures = new Measures(yield* CurrentMetrics)
+    const name = `znode.${options.sid}`
+    const health = yield* CurrentHealth
+    const forgetLoading = health.probe(name, () => ({ condition: "starting", why: "the tree is being loaded" }))
+    yield* Effect.addFinalizer(() => Effect.sync(forgetLoading))
+    const startedAt = performance.now()
     const tree = yield* loadTree(options, hashSeed)
+    measures.loaded(performance.now() - startedAt)
     // The store is held by the service's scope already: what a reload takes besides, it gives back.
     const reload = Effect.scoped(loadTree(options, hashSeed)).pipe(Effect.provideService(TreeStore, store))
-    const name = `znode.${options.sid}`
     const tracing = yield* ZnodeTracing.start(yield* CurrentTelemetry, options.sid)
     let shell: Shell | undefined
     const actor = yield* spawn<Message>(name, (context) => {
-      shell = new Shell(options, context, bus, store, reload, tree, tracing)
+      shell = new Shell(options, context, bus, store, reload, tree, measures, tracing)
       return shell.handle
     })
-    yield* Effect.addFinalizer(() => Effect.sync(() => shell?.close()))
+    const own = shell!
+    const forget = health.probe(name, () => own.health())
+    const unobserve = measures.metrics.observe(name, () => own.readings())
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        own.close()
+        forget()
+        unobserve()
+      })
+    )
     yield* bus.listen(name, streamProtocol, (event) => actor.tell({ _tag: "Stream", event }))
     yield* bus.listen(name, prepareProtocol, (event) => actor.tell({ _tag: "Prepare", event }))
   })
@@ -107,6 +125,7 @@ class Shell {
   private readonly store: TreeStore["Service"]
   private readonly reload: Effect.Effect<Tree, StoreError>
   private readonly core: ZnodeCore
+  private readonly measures: Measures
   private readonly tracing: ZnodeTracing | undefined
   private readonly streams = new Map<string, Link<ZnodeToSession>>()
   private readonly prepares = new Map<string, Link<PrepareToSession>>()
@@ -119,6 +138,7 @@ class Shell {
     store: TreeStore["Service"],
     reload: Effect.Effect<Tree, StoreError>,
     tree: Tree,
+    measures: Measures,
     tracing: ZnodeTracing | undefined
   ) {
     const { sid, tickTimeMs, syncLimit, snapCount, checkpointIntervalMs } = options
@@ -126,6 +146,7 @@ class Shell {
     this.context = context
     this.store = store
     this.reload = reload
+    this.measures = measures
     this.tracing = tracing
     this.core = new ZnodeCore(
       {
@@ -138,7 +159,8 @@ class Shell {
         containerCheckIntervalMs: checkMs,
         containerMaxPerCheck: Math.max(1, Math.ceil(((options.containerMaxPerMinute ?? 10_000) * checkMs) / 60_000)),
         containerMaxNeverUsedMs: options.containerMaxNeverUsedMs ?? 0,
-        proposalWindowBytes: options.proposalWindowBytes ?? 16 * 1024 * 1024
+        proposalWindowBytes: options.proposalWindowBytes ?? 16 * 1024 * 1024,
+        figures: () => measures.metrics.figures("znode")
       },
       tree
     )
@@ -166,6 +188,18 @@ class Shell {
     for (const link of [...this.streams.values(), ...this.prepares.values()]) link.break("the znode service has ended")
   }
 
+  readings(): Readings {
+    return this.measures.readings(this.core)
+  }
+
+  health(): Report {
+    const { role, isLoading } = this.core
+    if (isLoading) return { condition: "syncing", why: "the tree of a leader's snapshot is being loaded" }
+    if (role.role !== "looking") return { condition: "serving", why: role.role }
+    const why = this.broadcast.link === undefined ? "its broadcast is not reached" : "there is no leader"
+    return { condition: "looking", why }
+  }
+
   private pass(batch: ReadonlyArray<Message>): void {
     const clocks = { nowMs: this.context.now(), wallMs: this.context.wallClock() }
     for (const message of batch) this.take(message, clocks)
@@ -188,6 +222,7 @@ class Shell {
         return
       case "CheckpointWritten":
         this.tracing?.checkpointEnds(clocks.nowMs, undefined)
+        this.measures.checkpointed(clocks.nowMs)
         this.core.step(message, clocks)
         return
       case "CheckpointFailed":
@@ -202,7 +237,10 @@ class Shell {
   private fromSession(event: LinkEvent<SessionToZnode, ZnodeToSession>, clocks: Clocks): void {
     const link = event.link.id
     if (event._tag === "Received") {
-      this.core.step({ _tag: "FromStream", link, messages: event.messages }, clocks)
+      const { messages } = event
+      const started = this.context.now()
+      this.core.step({ _tag: "FromStream", link, messages }, clocks)
+      this.measures.answered(messages, this.context.now() - started)
     } else if (event._tag === "Opened") {
       this.streams.set(link, event.link)
       this.core.step({ _tag: "StreamOpened", link }, clocks)
@@ -212,7 +250,10 @@ class Shell {
   private fromAsker(event: LinkEvent<SessionToPrepare, PrepareToSession>, clocks: Clocks): void {
     const link = event.link.id
     if (event._tag === "Received") {
-      this.core.step({ _tag: "FromPrepare", link, messages: event.messages }, clocks)
+      const { messages } = event
+      const started = this.context.now()
+      this.core.step({ _tag: "FromPrepare", link, messages }, clocks)
+      this.measures.prepared(messages, this.context.now() - started)
     } else if (event._tag === "Opened") {
       this.prepares.set(link, event.link)
       this.core.step({ _tag: "PrepareOpened", link }, clocks)
@@ -228,9 +269,12 @@ class Shell {
         : news === "broken"
           ? { _tag: "BroadcastBroken" }
           : { _tag: "FromBroadcast", messages: news }
-    const started = this.tracing === undefined ? 0 : this.context.now()
-    this.core.step(input, clocks)
-    if (input._tag === "FromBroadcast") this.tracing?.applies(input.messages, started, this.context.now())
+    const started = this.context.now()
+    this.measures.watched(() => this.core.step(input, clocks))
+    if (input._tag !== "FromBroadcast") return
+    const ended = this.context.now()
+    this.measures.applied(input.messages, clocks.wallMs, ended - started)
+    this.tracing?.applies(input.messages, started, ended)
   }
 
   /** `started`: when the pass began. */
@@ -264,6 +308,7 @@ class Shell {
 
   private write(delta: Parameters<TreeStore["Service"]["checkpoint"]>[0]): void {
     this.tracing?.checkpointBegins(delta, this.context.now())
+    this.measures.checkpointBegins(this.context.now())
     const written = Effect.match(this.store.checkpoint(delta), {
       onSuccess: (): Message => ({ _tag: "CheckpointWritten" }),
       onFailure: (cause): Message => ({ _tag: "CheckpointFailed", cause, isFinal: false })
