@@ -9,6 +9,8 @@
  * - a looking voter answers a notification that shows that the sender has not heard it;
  * - if every voter has been heard in this round no better vote can come, and the decision does not wait for one.
  */
+
+import { Majority, parseConfiguration, type Quorum } from "@zkmesh/membership"
 import type { Notification, Role, Vote } from "@zkmesh/messages"
 import type { Sid, Zxid } from "@zkmesh/numbers"
 
@@ -25,6 +27,13 @@ export interface ElectionOptions {
 }
 
 export type ElectionInput =
+  /** Who votes from now on: texts of the committed configuration, and of one that is not known to be committed. */
+  | {
+      readonly _tag: "Members"
+      readonly now: number
+      readonly committed: string
+      readonly proposed: string | undefined
+    }
   /** Starts an election, with this to offer. */
   | { readonly _tag: "Look"; readonly now: number; readonly zxid: Zxid; readonly currentEpoch: number }
   /** The elected leader is established in `epoch`. */
@@ -38,6 +47,8 @@ export type ElectionInput =
 export type ElectionOutput =
   | { readonly _tag: "Send"; readonly notification: Notification }
   | { readonly _tag: "Elected"; readonly leader: Sid; readonly round: number }
+  /** Somebody knows of a newer configuration that is committed: its text. Until `Members` nothing comes of it. */
+  | { readonly _tag: "Newer"; readonly configuration: string }
   /** Replaces the timer before it; undefined: none is needed. */
   | { readonly _tag: "Timer"; readonly at: number | undefined }
 
@@ -55,7 +66,15 @@ const same = (a: Notification, b: Notification): boolean =>
 
 export class FastLeaderElection {
   private readonly options: ElectionOptions
-  private readonly voters: ReadonlySet<Sid>
+  private voters: ReadonlySet<Sid>
+  /** A decision needs each of them: there are two while a reconfiguration is not known to be committed. */
+  private quorums: ReadonlyArray<Quorum>
+  private observer: boolean
+  /** The voters of a configuration that others have in their logs, and this peer has not. */
+  private readonly newcomers = new Set<Sid>()
+  /** The committed configuration, once it has been agreed on: everybody is told. */
+  private configuration: { readonly version: Zxid; readonly text: string } | undefined
+  private proposed: string | undefined
   private outputs: Array<ElectionOutput> = []
 
   /** Before the first Look a peer has nothing to say. */
@@ -79,10 +98,15 @@ export class FastLeaderElection {
   constructor(options: ElectionOptions) {
     this.options = options
     this.voters = new Set(options.voters)
+    this.quorums = [new Majority(options.voters)]
+    this.observer = options.observer
   }
 
   step(input: ElectionInput): ReadonlyArray<ElectionOutput> {
     switch (input._tag) {
+      case "Members":
+        this.members(input.committed, input.proposed)
+        break
       case "Look":
         this.look(input.now, input.zxid, input.currentEpoch)
         break
@@ -108,14 +132,43 @@ export class FastLeaderElection {
     return outputs
   }
 
+  private members(committed: string, proposed: string | undefined): void {
+    const known = parseConfiguration(committed)
+    this.configuration = known.version > 0 ? known : undefined
+    this.proposed = proposed
+    this.quorums = proposed === undefined ? [known.quorum] : [known.quorum, parseConfiguration(proposed).quorum]
+    this.voters = new Set(this.quorums.flatMap((quorum) => [...quorum.voters]))
+    this.observer = !this.voters.has(this.options.sid)
+    for (const sid of this.votes.keys()) if (!this.voters.has(sid)) this.votes.delete(sid)
+    for (const sid of this.settled.keys()) if (!this.voters.has(sid)) this.settled.delete(sid)
+  }
+
+  /** Whoever has no weight votes, but cannot be voted for. */
+  private hasWeight(sid: Sid): boolean {
+    return this.quorums.some((quorum) => quorum.weightOf(sid) > 0)
+  }
+
+  private isBetter(a: Vote, b: Vote): boolean {
+    return better(a, b) && (this.hasWeight(a.leader) || this.newcomers.has(a.leader))
+  }
+
+  /** Also somebody whom a reconfiguration makes a voter that this peer has not got: it may have the best log of all. */
+  private isCandidate(heard: Notification): boolean {
+    if (this.voters.has(heard.leader) || this.newcomers.has(heard.leader)) return true
+    if (heard.proposed === undefined) return false
+    for (const sid of parseConfiguration(heard.proposed).quorum.voters) this.newcomers.add(sid)
+    return this.newcomers.has(heard.leader)
+  }
+
   private look(now: number, zxid: Zxid, currentEpoch: number): void {
-    const { sid, observer, minNotificationMs } = this.options
+    const { sid, minNotificationMs } = this.options
     this.state = "looking"
     this.round++
-    this.initial = observer ? NO_VOTE : { leader: sid, zxid, peerEpoch: currentEpoch }
+    this.initial = this.observer || !this.hasWeight(sid) ? NO_VOTE : { leader: sid, zxid, peerEpoch: currentEpoch }
     this.vote = this.initial
     this.votes.clear()
     this.settled.clear()
+    this.newcomers.clear()
     this.finalizeAt = undefined
     this.resendAfter = minNotificationMs
     this.announce(now)
@@ -143,10 +196,19 @@ export class FastLeaderElection {
   private hear(now: number, heard: Notification): void {
     const { sid } = this.options
     if (this.state === "idle" || heard.from === sid || (heard.to !== 0 && heard.to !== sid)) return
-    if (!this.voters.has(heard.from) || (this.state !== "looking" && heard.state === "looking")) this.answer(heard)
-    else if (this.state !== "looking" || !this.voters.has(heard.leader)) return
-    else if (heard.state === "looking") this.hearLooking(now, heard)
-    else if (heard.state !== "observing") this.hearSettled(now, heard)
+    if (this.state === "looking") this.compare(heard.configuration)
+    // A voter that does not know yet that it is one offers nobody.
+    const isQuestion = !this.voters.has(heard.from) || heard.leader === NO_VOTE.leader
+    if (isQuestion || (this.state !== "looking" && heard.state === "looking")) this.answer(heard)
+    else if (this.state !== "looking") return
+    else if (heard.state === "looking" && this.isCandidate(heard)) this.hearLooking(now, heard)
+    else if (heard.state !== "observing" && this.voters.has(heard.leader)) this.hearSettled(now, heard)
+  }
+
+  private compare(text: string | undefined): void {
+    if (text === undefined || text === this.configuration?.text) return
+    if (parseConfiguration(text).version <= (this.configuration?.version ?? 0)) return
+    this.outputs.push({ _tag: "Newer", configuration: text })
   }
 
   private hearLooking(now: number, heard: Notification): void {
@@ -158,10 +220,10 @@ export class FastLeaderElection {
     if (heard.round > this.round) {
       this.round = heard.round
       this.votes.clear()
-      this.adopt(now, better(heard, this.initial) ? heard : this.initial)
-    } else if (better(heard, this.vote)) {
+      this.adopt(now, this.isBetter(heard, this.initial) ? heard : this.initial)
+    } else if (this.isBetter(heard, this.vote)) {
       this.adopt(now, heard)
-    } else if (heard.to === 0 && (better(this.vote, heard) || this.isStale(now))) {
+    } else if (heard.to === 0 && (this.isBetter(this.vote, heard) || this.isStale(now))) {
       // The sender speaks to all as if it had not heard this vote: it may have been lost.
       this.answer(heard)
     }
@@ -211,7 +273,7 @@ export class FastLeaderElection {
 
   /** Decides, or starts to wait for a better vote, once a majority votes as this peer does. */
   private consider(now: number): void {
-    if (!this.agree(this.votes, this.notification(0))) {
+    if (this.vote.leader === NO_VOTE.leader || !this.agree(this.votes, this.notification(0))) {
       this.finalizeAt = undefined
     } else if (this.votes.size === this.voters.size) {
       this.decide(now, this.vote)
@@ -221,15 +283,15 @@ export class FastLeaderElection {
   }
 
   private agree(votes: ReadonlyMap<Sid, Notification>, vote: Notification): boolean {
-    let count = 0
-    for (const other of votes.values()) if (same(other, vote)) count++
-    return count * 2 > this.voters.size
+    const sids: Array<Sid> = []
+    for (const [sid, other] of votes) if (same(other, vote)) sids.push(sid)
+    return this.quorums.every((quorum) => quorum.has(sids))
   }
 
   private decide(now: number, vote: Vote): void {
-    const { sid, observer } = this.options
+    const { sid } = this.options
     this.vote = { leader: vote.leader, zxid: vote.zxid, peerEpoch: vote.peerEpoch }
-    this.state = observer ? "observing" : vote.leader === sid ? "leading" : "following"
+    this.state = this.observer ? "observing" : vote.leader === sid ? "leading" : "following"
     this.finalizeAt = undefined
     this.announce(now)
     this.outputs.push({ _tag: "Elected", leader: vote.leader, round: this.round })
@@ -241,18 +303,20 @@ export class FastLeaderElection {
     this.resendAt = looking ? now + this.resendAfter : undefined
     this.lastBroadcast = now
     const notification = this.notification(0)
-    if (looking && !this.options.observer) this.votes.set(this.options.sid, notification)
-    if (looking || !this.options.observer) this.outputs.push({ _tag: "Send", notification })
+    if (looking && !this.observer) this.votes.set(this.options.sid, notification)
+    if (looking || !this.observer) this.outputs.push({ _tag: "Send", notification })
   }
 
   private answer(heard: Notification): void {
     // An observer's vote is worth nothing to anybody.
-    if (!this.options.observer) this.outputs.push({ _tag: "Send", notification: this.notification(heard.from) })
+    if (!this.observer) this.outputs.push({ _tag: "Send", notification: this.notification(heard.from) })
   }
 
   private notification(to: Sid): Notification {
     const state = this.state === "idle" ? "looking" : this.state
-    return { _tag: "Notification", from: this.options.sid, to, state, round: this.round, ...this.vote }
+    const said = { _tag: "Notification", from: this.options.sid, to, state, round: this.round, ...this.vote } as const
+    if (this.configuration === undefined && this.proposed === undefined) return said
+    return { ...said, configuration: this.configuration?.text, proposed: this.proposed }
   }
 
   private setTimer(): void {

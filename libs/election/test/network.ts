@@ -143,7 +143,7 @@ export class Network {
     for (const output of peer.core.step(input)) {
       if (output._tag === "Send") this.publish(output.notification)
       else if (output._tag === "Elected") this.electedAt(peer, output.leader)
-      else {
+      else if (output._tag === "Timer") {
         const { at } = output
         peer.timer = at
         if (at !== undefined) this.forLife(peer, at - this.now, () => this.fire(peer, at))

@@ -66,7 +66,13 @@ export type LearnerToLeader =
   | { readonly _tag: "Ack"; readonly zxid: Zxid }
 
 export type LeaderToLearner =
-  | { readonly _tag: "LeaderInfo"; readonly epoch: number; readonly trace?: TraceContext | undefined }
+  | {
+      readonly _tag: "LeaderInfo"
+      readonly epoch: number
+      /** The version of the newest configuration in the leader's log; absent if none has been agreed on. */
+      readonly configuration?: Zxid
+      readonly trace?: TraceContext | undefined
+    }
   | { readonly _tag: "Diff"; readonly after: Zxid }
   /** Drop everything after `zxid`; a Diff from there follows. */
   | { readonly _tag: "Trunc"; readonly zxid: Zxid }

@@ -22,6 +22,8 @@ export interface Notification extends Vote {
   readonly round: number
   /** The text of the sender's committed configuration, if it has been agreed on (its version is not 0). */
   readonly configuration?: string | undefined
+  /** The text of a configuration that is in the sender's log and not known to be committed. */
+  readonly proposed?: string | undefined
 }
 
 export type BroadcastToElection =

@@ -5,7 +5,7 @@
  * everything that its epoch began with, so that whoever hears it knows the whole past.
  */
 import type { RoleChange, TreeDigest } from "@zkmesh/messages"
-import { hex, type Zxid } from "@zkmesh/numbers"
+import { hex, type Sid, type Zxid } from "@zkmesh/numbers"
 import { sliceBatch, type TxnBatch } from "@zkmesh/txn"
 import { invariant } from "./invariant.ts"
 import type { PeerState } from "./state.ts"
@@ -35,6 +35,7 @@ export class ZnodeFeed {
   private roleSent = false
   /** The znode's checkpoint tables hold the tree as of this zxid. */
   checkpoint: Zxid
+  private synced: ReadonlyArray<Sid> | undefined
 
   constructor(state: PeerState, checkpoint: Zxid) {
     this.state = state
@@ -78,6 +79,7 @@ export class ZnodeFeed {
     this.sent = applied
     this.applied = applied
     this.roleSent = false
+    this.tellConfiguration()
     if (this.role.role !== "looking") this.roleAt = Math.max(this.roleAt, state.deliverable)
   }
 
@@ -115,6 +117,24 @@ export class ZnodeFeed {
     this.role = role
     this.roleAt = at
     this.roleSent = false
+  }
+
+  /** For `/zookeeper/config`, as long as the log says nothing about it. */
+  tellConfiguration(): void {
+    const text = this.state.membership.established
+    if (text === undefined || !this.ready) return
+    this.state.emit({ _tag: "ToZnode", link: this.link!, message: { _tag: "Configuration", text } })
+  }
+
+  /** While leading: who is up to date. */
+  tellSynced(sids: ReadonlyArray<Sid>): void {
+    this.synced = sids
+    if (this.ready && this.roleSent) this.sendSynced()
+  }
+
+  private sendSynced(): void {
+    if (this.synced === undefined || this.role.role !== "leading") return
+    this.state.emit({ _tag: "ToZnode", link: this.link!, message: { _tag: "Synced", sids: this.synced } })
   }
 
   digest(digest: TreeDigest): void {
@@ -192,6 +212,7 @@ export class ZnodeFeed {
   private tellRole(): void {
     this.roleSent = true
     this.state.emit({ _tag: "ToZnode", link: this.link!, message: this.role })
+    this.sendSynced()
   }
 
   private forget(): void {

@@ -5,6 +5,6 @@
  * clock, network, disk or Effect; the service `broadcast` and the simulation in `test/` drive the very same code.
  */
 export * from "./invariant.ts"
+export type { StoredMembership } from "./membership.ts"
 export { Peer } from "./peer.ts"
-export * from "./quorum.ts"
 export * from "./types.ts"

@@ -5,6 +5,8 @@
  * synchronization: currentEpoch durable → each learner is brought up to date (`LearnerSync`) → a quorum's AckNewLeader
  * broadcast: the whole history is committed; proposals are published, acknowledged, committed in order.
  */
+
+import { type Quorum, withVersion } from "@zkmesh/membership"
 import type { FanOut, LearnerToLeader, TreeDigest } from "@zkmesh/messages"
 import { counterOf, epochOf, hex, zxid as makeZxid, type Sid, type Zxid } from "@zkmesh/numbers"
 import type { TxnBatch } from "@zkmesh/txn"
@@ -17,7 +19,11 @@ import type { LinkId, Phase, ReadOp, WriteOp } from "./types.ts"
 export class LearnerHandle {
   readonly link: LinkId
   sid: Sid = 0
+  /** In the configuration, or in the one that is being agreed on. */
   votes = false
+  /** It has promised a later epoch than this one: whatever it says, it says as an observer. */
+  isBound = false
+  acceptedEpoch = 0
   stage: "opened" | "asked" | "informed" | "acked" = "opened"
   /** What AckEpoch said. */
   lastZxid: Zxid = 0
@@ -77,6 +83,7 @@ export class Leader {
     this.state.note(`learner ${learner.sid} has gone: ${detail}`)
     this.drop(learner)
     this.liveness.check()
+    if (this.phase === "broadcast") this.tellSynced()
   }
 
   private drop(learner: LearnerHandle): void {
@@ -88,6 +95,7 @@ export class Leader {
     this.state.note(`learner ${learner.sid} is sent away: ${detail}`)
     this.drop(learner)
     this.state.breakLearner(learner.link, detail)
+    if (this.phase === "broadcast") this.tellSynced()
   }
 
   heard(link: LinkId, message: LearnerToLeader): void {
@@ -96,7 +104,7 @@ export class Leader {
     learner.heardAt = this.state.now
     switch (message._tag) {
       case "FollowerInfo":
-        this.followerInfo(learner, message.sid, message.acceptedEpoch, message.observer)
+        this.followerInfo(learner, message)
         return
       case "AckEpoch":
         this.ackEpoch(learner, message.currentEpoch, message.lastZxid, message.counts)
@@ -121,22 +129,33 @@ export class Leader {
     }
   }
 
-  private followerInfo(learner: LearnerHandle, sid: Sid, acceptedEpoch: number, observer: boolean): void {
+  private followerInfo(learner: LearnerHandle, info: Extract<LearnerToLeader, { _tag: "FollowerInfo" }>): void {
     const { state } = this
+    const { sid, acceptedEpoch, observer, configuration = 0 } = info
+    const { membership } = state
     if (learner.stage !== "opened") {
       this.dismiss(learner, "a second FollowerInfo")
       return
     }
-    learner.votes = state.majority.voters.has(sid)
-    if (learner.votes === observer || sid === state.config.sid) {
+    if (configuration > membership.newest) {
+      // Whoever is established with an old configuration is so no longer; else there is an election to learn it from.
+      if (this.phase === "broadcast") this.dismiss(learner, "it knows a newer configuration")
+      else state.doubts(`server ${sid} knows a newer configuration, ${hex(configuration)}`)
+      return
+    }
+    learner.votes = membership.isVoter(sid)
+    // Of a configuration that may change a server need not know the newest.
+    const isForeign = membership.committed.version === 0 && learner.votes === observer
+    if (isForeign || sid === state.config.sid) {
       this.dismiss(learner, `server ${sid} is not what this ensemble thinks it is`)
       return
     }
     for (const other of this.learners.values()) if (other.sid === sid) this.dismiss(other, "it has come back")
     learner.sid = sid
+    learner.acceptedEpoch = acceptedEpoch
     learner.stage = "asked"
     if (this.epochIsDurable) {
-      this.inform(learner, acceptedEpoch)
+      this.inform(learner)
       return
     }
     // While the new epoch is on its way to the disk this learner may come too late to be counted.
@@ -147,24 +166,28 @@ export class Leader {
   /** Zab.tla LeaderProcessCEPOCH: one more than a quorum has ever accepted. */
   private tryEpoch(): void {
     const { state } = this
-    if (this.epoch !== 0 || !state.majority.has(this.infos.keys())) return
+    if (this.epoch !== 0 || !state.membership.has(this.infos)) return
     this.epoch = Math.max(...this.infos.values()) + 1
     // Throws at the end of the world (2^21 epochs) rather than make an inexact zxid.
     makeZxid(this.epoch, 1)
     this.waiting = state.write({ _tag: "SetAcceptedEpoch", epoch: this.epoch })
   }
 
-  private inform(learner: LearnerHandle, acceptedEpoch: number): void {
+  private inform(learner: LearnerHandle): void {
+    const { acceptedEpoch } = learner
     // A voter that has promised more could never join this reign: a new one will begin beyond its promise.
     if (learner.votes && acceptedEpoch > this.epoch) {
       this.state.doubts(`server ${learner.sid} has accepted epoch ${acceptedEpoch}, beyond ${this.epoch}`)
       return
     }
     learner.stage = "informed"
+    learner.isBound = acceptedEpoch > this.epoch
+    const { newest } = this.state.membership
+    const message = { _tag: "LeaderInfo", epoch: this.epoch } as const
     this.state.emit({
       _tag: "ToLearner",
       link: learner.link,
-      message: { _tag: "LeaderInfo", epoch: this.epoch }
+      message: newest === 0 ? message : { ...message, configuration: newest }
     })
   }
 
@@ -199,14 +222,13 @@ export class Leader {
 
   /** Without enough voters left for a quorum somebody else has to lead, or this peer in another epoch. */
   private lose(sid: Sid): void {
-    const { majority } = this.state
     this.lost.add(sid)
-    if (majority.voters.size - this.lost.size < majority.size) this.state.doubts(`epoch ${this.epoch} finds no quorum`)
+    if (!this.state.membership.canSpare(this.lost)) this.state.doubts(`epoch ${this.epoch} finds no quorum`)
   }
 
   private tryCurrentEpoch(): void {
     const { state } = this
-    if (this.waiting !== undefined || this.phase !== "discovery" || !state.majority.has(this.epochAcks)) return
+    if (this.waiting !== undefined || this.phase !== "discovery" || !state.membership.has(this.epochAcks)) return
     this.waiting = state.write({ _tag: "SetCurrentEpoch", epoch: this.epoch })
   }
 
@@ -216,7 +238,7 @@ export class Leader {
     if (op._tag === "SetAcceptedEpoch") {
       this.epochIsDurable = true
       this.epochAcks.add(this.state.config.sid)
-      for (const learner of this.learners.values()) if (learner.stage === "asked") this.inform(learner, 0)
+      for (const learner of this.learners.values()) if (learner.stage === "asked") this.inform(learner)
       this.tryCurrentEpoch()
     } else if (op._tag === "SetCurrentEpoch") {
       this.phase = "synchronization"
@@ -238,31 +260,71 @@ export class Leader {
     learner.isSynced = true
     learner.acked = learner.sync.joinedAt
     if (learner.votes) this.liveness.progressed()
-    if (this.phase === "broadcast") this.upToDate(learner)
-    else this.tryEstablish()
+    if (this.phase === "broadcast") {
+      this.upToDate(learner)
+      this.tellSynced()
+    } else this.tryEstablish()
+  }
+
+  /** Who could make a quorum of a new configuration. */
+  private synced(): Array<Sid> {
+    const sids = [this.state.config.sid]
+    for (const learner of this.learners.values()) if (learner.isSynced && !learner.isBound) sids.push(learner.sid)
+    return sids
+  }
+
+  private tellSynced(): void {
+    if (this.state.config.reconfigurable === true) this.state.feed.tellSynced(this.synced())
+  }
+
+  /** Somebody votes who has not, or the other way round; a leader without a vote has done its last work. */
+  reconfigured(): void {
+    const { state } = this
+    for (const learner of this.learners.values()) {
+      learner.votes = learner.stage !== "opened" && !learner.isBound && state.membership.isVoter(learner.sid)
+    }
+    if (this.phase !== "broadcast") return
+    if (state.observer) {
+      this.sayCommit()
+      state.doubts("this server votes no more")
+    } else this.liveness.check()
   }
 
   /** Zab.tla LeaderProcessACKLD: with a quorum behind it the whole history is committed. */
   private tryEstablish(): void {
     const { state, epoch } = this
-    const synced = [state.config.sid]
-    for (const learner of this.learners.values()) if (learner.isSynced) synced.push(learner.sid)
-    if (this.phase !== "synchronization" || !state.majority.has(synced)) return
+    if (this.phase !== "synchronization" || !state.membership.has(this.synced())) return
     invariant(this.history >= state.committed, () => `leading without committed ${hex(state.committed)}`)
     this.phase = "broadcast"
     this.establishedAt = state.now
     state.commitTo(this.history)
+    this.establishConfiguration()
     state.counters.syncMs = state.now - this.startedAt
     state.feed.become({ _tag: "Role", role: "leading", epoch, leader: state.config.sid }, this.history)
     state.emit({ _tag: "ToElection", message: { _tag: "Settled", role: "leading", epoch } })
     state.note(`leading in epoch ${epoch} from ${hex(this.history)}`)
     for (const learner of this.learners.values()) if (learner.isSynced) this.upToDate(learner)
     this.liveness.established()
+    this.tellSynced()
+  }
+
+  /** A configuration from a file becomes the ensemble's, newer than that in the file of whoever wants to join. */
+  private establishConfiguration(): void {
+    const { membership, config } = this.state
+    const { version, text } = membership.committed
+    if (config.reconfigurable !== true || version > 0 || text === "") return
+    membership.adopt(withVersion(membership.committed, makeZxid(this.epoch, 0)))
   }
 
   private upToDate(learner: LearnerHandle): void {
-    const message = { _tag: "UpToDate", committed: this.state.committed } as const
-    this.state.emit({ _tag: "ToLearner", link: learner.link, message })
+    const { committed, membership } = this.state
+    const configuration = membership.stored.committed
+    const message = { _tag: "UpToDate", committed } as const
+    this.state.emit({
+      _tag: "ToLearner",
+      link: learner.link,
+      message: configuration === undefined ? message : { ...message, configuration }
+    })
   }
 
   /** From the own znode; anything of another reign has been overtaken by events and is asked for again. */
@@ -284,7 +346,8 @@ export class Leader {
     // What is committed and not said yet rides along.
     this.sayCommit()
     this.publish({ _tag: "Propose", leader: state.config.sid, epoch, previous, batch })
-    state.log.accept(batch)
+    // Whoever is added or removed by it waits for it.
+    if (state.accept(batch) !== undefined) this.awaited = batch.last
     state.counters.proposed(batch.count, batch.bytes.length)
   }
 
@@ -302,16 +365,31 @@ export class Leader {
   commit(): void {
     if (this.phase !== "broadcast") return
     const { state } = this
-    const { majority } = state
-    majority.begin()
-    majority.add(state.log.durable)
-    for (const learner of this.learners.values()) if (learner.isSynced && learner.votes) majority.add(learner.acked)
-    const reached = majority.reached()
+    const reached = this.reached()
     if (reached === undefined || reached <= state.committed) return
     state.commitTo(reached)
     if (this.said < this.awaited) this.publishCommit()
     else state.emit({ _tag: "Linger" })
     if (counterOf(reached) >= state.config.counterLimit) state.doubts(`epoch ${this.epoch} is used up`)
+  }
+
+  /** What is committed: from a reconfiguration on, what a quorum of the old and one of the new ensemble have. */
+  private reached(): Zxid | undefined {
+    const { committed, proposed, proposedAfter } = this.state.membership
+    const reached = this.reachedBy(committed.quorum)
+    if (proposed === undefined || reached === undefined || reached < proposed.version) return reached
+    return Math.min(reached, Math.max(this.reachedBy(proposed.quorum) ?? 0, proposedAfter))
+  }
+
+  private reachedBy(quorum: Quorum): Zxid | undefined {
+    const { config, log } = this.state
+    const { voters } = quorum
+    quorum.begin()
+    if (voters.has(config.sid)) quorum.add(config.sid, log.durable)
+    for (const learner of this.learners.values()) {
+      if (learner.isSynced && learner.votes && voters.has(learner.sid)) quorum.add(learner.sid, learner.acked)
+    }
+    return quorum.reached()
   }
 
   /**

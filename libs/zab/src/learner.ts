@@ -7,6 +7,8 @@
  *
  * The order log, epoch, acknowledgement is what ZOOKEEPER-4643 and 4646 got wrong.
  */
+
+import { parseConfiguration } from "@zkmesh/membership"
 import type { FanOut, LeaderToLearner, LearnerToLeader } from "@zkmesh/messages"
 import { hex, type Sid, type Zxid } from "@zkmesh/numbers"
 import type { TxnBatch } from "@zkmesh/txn"
@@ -57,6 +59,8 @@ export class Learner {
   private heardAt: number
   private readonly startedAt: number
   private beatAt: number
+  /** What the own znode was told. */
+  private role: "following" | "observing" | undefined
 
   constructor(state: PeerState, leader: Sid, nextLink: () => LinkId) {
     this.state = state
@@ -87,10 +91,12 @@ export class Learner {
   }
 
   opened(): void {
-    const { config, acceptedEpoch, observer } = this.state
+    const { config, acceptedEpoch, observer, membership } = this.state
+    const { version } = membership.committed
     this.stage = "asking"
     this.heardAt = this.state.now
-    this.tell({ _tag: "FollowerInfo", sid: config.sid, acceptedEpoch, observer })
+    const info = { _tag: "FollowerInfo", sid: config.sid, acceptedEpoch, observer } as const
+    this.tell(version === 0 ? info : { ...info, configuration: version })
   }
 
   broken(detail: string): void {
@@ -102,7 +108,7 @@ export class Learner {
     this.heardAt = this.state.now
     switch (message._tag) {
       case "LeaderInfo":
-        this.leaderInfo(message.epoch)
+        this.leaderInfo(message.epoch, message.configuration ?? 0)
         return
       case "Diff":
         if (!this.expect("standing", message._tag)) return
@@ -120,6 +126,7 @@ export class Learner {
       case "Snap":
         if (!this.expect("standing", message._tag)) return
         this.stage = "restoring"
+        this.adopt(message.configuration)
         this.state.write({ _tag: "Restore", zxid: message.zxid })
         this.snapshotZxid = message.zxid
         this.state.feed.pause()
@@ -130,20 +137,31 @@ export class Learner {
         this.isRestored = message.last
         return
       case "Sync":
-        if (this.expect("diff", message._tag)) this.state.log.accept(message.batch)
+        if (this.expect("diff", message._tag)) this.state.acceptPast(message.batch)
         return
       case "NewLeader":
         this.newLeader(message.epoch, message.last)
         return
       case "UpToDate":
+        this.adopt(message.configuration)
         this.upToDate(message.committed)
         return
     }
   }
 
-  private leaderInfo(epoch: number): void {
+  private adopt(text: string | undefined): void {
+    if (text !== undefined) this.state.membership.adopt(parseConfiguration(text))
+  }
+
+  private leaderInfo(epoch: number, configuration: Zxid): void {
     if (!this.expect("asking", "LeaderInfo")) return
     const { state } = this
+    const { membership } = state
+    // Somebody who wants to join has a configuration of its own, and may not make this peer one of it.
+    if (!membership.isVoter(this.leader) && configuration <= membership.newest) {
+      state.doubts(`server ${this.leader} may not lead by configuration ${hex(membership.newest)}`)
+      return
+    }
     // An observer's promise is worth nothing to anybody, so it may follow any leader that is not behind it.
     const least = state.observer ? state.currentEpoch : state.acceptedEpoch
     if (epoch < least) {
@@ -198,10 +216,21 @@ export class Learner {
     this.stage = "serving"
     state.commitTo(Math.max(committed, this.earlyCommit))
     state.counters.syncMs = state.now - this.startedAt
+    this.settle()
+  }
+
+  private settle(): void {
+    const { state } = this
     const role = state.observer ? "observing" : "following"
+    this.role = role
     state.feed.become({ _tag: "Role", role, epoch: this.epoch, leader: this.leader }, state.committed)
     state.emit({ _tag: "ToElection", message: { _tag: "Settled", role, epoch: this.epoch } })
     state.note(`${role} ${this.leader} in epoch ${this.epoch}`)
+  }
+
+  /** Somebody votes who has not, or the other way round; if it is this peer, it goes on in its new role. */
+  reconfigured(): void {
+    if (this.stage === "serving" && this.role !== (this.state.observer ? "observing" : "following")) this.settle()
   }
 
   fanOut(message: FanOut): void {
@@ -227,7 +256,7 @@ export class Learner {
       state.doubts(`a proposal follows ${hex(previous)}, but the log ends at ${hex(state.log.last)}`)
       return
     }
-    state.log.accept(batch)
+    state.accept(batch)
     state.counters.proposed(batch.count, batch.bytes.length)
   }
 

@@ -4,8 +4,10 @@
  * `step` takes one input and changes memory; `flush`, once at the end of a pass, adds what is worth doing once for all
  * inputs of the pass (one append, one commit, one look at the znode's window) and returns what the shell owes.
  */
+
+import { type Configuration, parseConfiguration } from "@zkmesh/membership"
 import type { FanOut, RoleChange, ZnodeToBroadcast } from "@zkmesh/messages"
-import type { Sid, Zxid } from "@zkmesh/numbers"
+import { hex, type Sid, type Zxid } from "@zkmesh/numbers"
 import { invariant } from "./invariant.ts"
 import { Leader } from "./leader.ts"
 import { Learner } from "./learner.ts"
@@ -72,7 +74,10 @@ export class Peer {
     const { state } = this
     const before = state.committed
     this.leader?.commit()
+    if (state.membership.hasChanged) this.reconfigured()
     if (state.doubt !== undefined) this.look(state.doubt)
+    // What has been dropped may have been a reconfiguration.
+    if (state.membership.hasChanged) this.reconfigured()
     if (state.committed !== before) state.counters.commits++
     if (this.leader !== undefined) state.append(Number.POSITIVE_INFINITY)
     else this.learner?.flush()
@@ -122,10 +127,12 @@ export class Peer {
         this.znodeBroken(input.link)
         return
       case "FromElection":
-        this.elected(input.message.leader)
+        if (input.message._tag === "Elected") this.elected(input.message.leader)
+        else this.heardOfNewer(input.message.configuration)
         return
       case "ElectionOpened":
         this.electionIsOpen = true
+        if (this.state.membership.newest > 0) this.tellElection()
         // An election service that has just started knows nothing of a leader that this peer has.
         if (this.leader !== undefined || this.learner !== undefined) this.state.doubts("the election has started anew")
         return
@@ -135,7 +142,7 @@ export class Peer {
         return
       case "FanOutLost":
         // Learners would find a hole anyway, later.
-        if (this.leader !== undefined && this.state.majority.size > 1) this.state.doubts("the broker has gone")
+        if (this.leader !== undefined && this.state.membership.voters.size > 1) this.state.doubts("the broker has gone")
         return
       case "Lingered":
         this.leader?.sayCommit()
@@ -261,6 +268,8 @@ export class Peer {
       this.early.clear()
       return
     }
+    // Chosen by a configuration that is past.
+    if (state.observer) return
     this.leader = new Leader(state)
     const early = [...this.early]
     this.early.clear()
@@ -268,6 +277,36 @@ export class Peer {
       this.leader.opened(link)
       for (const message of messages) this.leader.heard(link, message)
     }
+  }
+
+  /** Only whoever looks needs it from an election: a learner learns from its leader. */
+  private heardOfNewer(text: string): void {
+    if (this.leader !== undefined || this.learner !== undefined) return
+    this.state.membership.adopt(parseConfiguration(text))
+  }
+
+  /** Who votes has changed: it is stored before anything that comes after it, and everybody is told. */
+  private reconfigured(): void {
+    const { state } = this
+    const { membership } = state
+    membership.hasChanged = false
+    const { committed, proposed } = membership
+    const voters = (configuration: Configuration) => [...configuration.quorum.voters].join(", ")
+    const pending = proposed === undefined ? "" : `; ${hex(proposed.version)}, of ${voters(proposed)}, is proposed`
+    state.note(`configuration ${hex(committed.version)}, voters ${voters(committed)}${pending}`)
+    state.write({ _tag: "SetConfiguration", membership: membership.stored })
+    if (this.electionIsOpen) this.tellElection()
+    state.feed.tellConfiguration()
+    this.leader?.reconfigured()
+    this.learner?.reconfigured()
+    // Whoever looks does so again, as one of the new ensemble.
+    this.hasLooked = false
+  }
+
+  private tellElection(): void {
+    const { committed, proposed } = this.state.membership
+    const message = { _tag: "Members", committed: committed.text, proposed: proposed?.text } as const
+    this.state.emit({ _tag: "ToElection", message })
   }
 
   /** Gives up whatever it was. What is on its way to the disk is waited for before a vote is offered. */
@@ -282,7 +321,7 @@ export class Peer {
     this.hasLooked = false
     this.lookingSince = state.now
     state.counters.looking++
-    state.log.dropQueued()
+    state.dropQueued()
     state.feed.become({ _tag: "Role", role: "looking", epoch: state.currentEpoch, leader: 0 }, 0)
   }
 

@@ -1,9 +1,17 @@
 /** What the parts of one peer's core share: its log, its epochs, the clock of this pass and what it owes the shell. */
+import {
+  type Configuration,
+  configurationOfVoters,
+  configurationsIn,
+  parseConfiguration,
+  proposedConfiguration
+} from "@zkmesh/membership"
 import { hex, type Sid, type Zxid } from "@zkmesh/numbers"
+import type { TxnBatch } from "@zkmesh/txn"
 import { ZnodeFeed } from "./feed.ts"
 import { invariant } from "./invariant.ts"
 import { LocalLog } from "./log.ts"
-import { Majority } from "./quorum.ts"
+import { Membership } from "./membership.ts"
 import { Retention } from "./retention.ts"
 import type { LinkId, Output, PeerConfig, ReadOp, RecoveredLog, WriteOp } from "./types.ts"
 
@@ -33,8 +41,7 @@ export class Counters {
 
 export class PeerState {
   readonly config: PeerConfig
-  readonly majority: Majority
-  readonly observer: boolean
+  readonly membership: Membership
   readonly log: LocalLog
   readonly feed: ZnodeFeed
   readonly retention: Retention
@@ -56,8 +63,12 @@ export class PeerState {
 
   constructor(config: PeerConfig, recovered: RecoveredLog) {
     this.config = config
-    this.majority = new Majority(config.voters)
-    this.observer = !this.majority.voters.has(config.sid)
+    const initial =
+      config.configuration === undefined
+        ? configurationOfVoters(config.voters)
+        : parseConfiguration(config.configuration)
+    this.membership = new Membership(initial, recovered.configuration)
+    this.membership.commit(recovered.checkpoint)
     this.log = new LocalLog(recovered)
     this.acceptedEpoch = recovered.acceptedEpoch
     this.currentEpoch = recovered.currentEpoch
@@ -66,6 +77,11 @@ export class PeerState {
     this.initLimitMs = config.initLimit * config.tickTimeMs
     this.feed = new ZnodeFeed(this, recovered.checkpoint)
     this.retention = new Retention(this)
+  }
+
+  /** This peer has no vote. */
+  get observer(): boolean {
+    return !this.membership.isVoter(this.config.sid)
   }
 
   /** How long a leader may be without enough learners, and a learner without a leader's first word. */
@@ -84,7 +100,31 @@ export class PeerState {
   }
 
   commitTo(zxid: Zxid): void {
-    if (zxid > this.committed) this.committed = zxid
+    if (zxid <= this.committed) return
+    this.committed = zxid
+    this.membership.commit(zxid)
+  }
+
+  /** A batch of the fan-out is taken into the log; a reconfiguration has one to itself. */
+  accept(batch: TxnBatch): Configuration | undefined {
+    const { last } = this.log
+    this.log.accept(batch)
+    const configuration = proposedConfiguration(batch)
+    if (configuration !== undefined) this.membership.propose(configuration, last)
+    return configuration
+  }
+
+  /** A batch of somebody's log is taken into this one, with the reconfigurations that may be anywhere in it. */
+  acceptPast(batch: TxnBatch): void {
+    const { last } = this.log
+    this.log.accept(batch)
+    for (const configuration of configurationsIn(batch)) this.membership.propose(configuration, last)
+  }
+
+  /** Forgets what has not been given to the disk. */
+  dropQueued(): void {
+    this.log.dropQueued()
+    this.membership.truncated(this.log.last)
   }
 
   emit(output: Output): void {
@@ -123,6 +163,7 @@ export class PeerState {
       () => `truncating to ${hex(kept)} would lose committed ${hex(this.deliverable)}`
     )
     this.log.truncated(kept)
+    this.membership.truncated(kept)
     this.retention.truncated(kept)
   }
 
@@ -134,6 +175,7 @@ export class PeerState {
     this.log.restored(zxid)
     this.retention.restored(zxid)
     this.commitTo(zxid)
+    this.membership.truncated(zxid)
     this.feed.reload(zxid)
   }
 

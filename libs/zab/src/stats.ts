@@ -10,7 +10,7 @@ export interface ZabStats {
 export const peerStats = (state: PeerState, leader: Leader | undefined, learner: Learner | undefined): ZabStats => {
   const { counters, log } = state
   const stats: Record<string, number | string> = {
-    quorum_size: state.majority.voters.size,
+    quorum_size: state.membership.committed.quorum.voters.size,
     zab_phase: leader?.phase ?? learner?.phase ?? "election",
     accepted_epoch: state.acceptedEpoch,
     current_epoch: state.currentEpoch,

@@ -113,7 +113,8 @@ export class LearnerSync {
     this.pending = undefined
     this.mode = "snap"
     this.pinned = zxid
-    this.tell({ _tag: "Snap", zxid })
+    const configuration = this.state.membership.stored.committed
+    this.tell(configuration === undefined ? { _tag: "Snap", zxid } : { _tag: "Snap", zxid, configuration })
     this.pump()
   }
 

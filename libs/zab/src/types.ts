@@ -10,6 +10,7 @@ import type {
 } from "@zkmesh/messages"
 import type { Sid, Zxid } from "@zkmesh/numbers"
 import type { TxnBatch } from "@zkmesh/txn"
+import type { StoredMembership } from "./membership.ts"
 
 /** A link's name between core and shell; never used again in the life of a peer. */
 export type LinkId = number
@@ -18,6 +19,10 @@ export interface PeerConfig {
   readonly sid: Sid
   /** Those that count in quorums. A peer that is not among them observes. */
   readonly voters: ReadonlyArray<Sid>
+  /** The ensemble's configuration as this peer's operator wrote it (`voters` are its); one that was agreed on is newer. */
+  readonly configuration?: string | undefined
+  /** The configuration may be changed while serving: the first leader gives it a version. */
+  readonly reconfigurable?: boolean | undefined
   readonly tickTimeMs: number
   /** In ticks: how long discovery and synchronisation may go without progress. */
   readonly initLimit: number
@@ -46,6 +51,8 @@ export interface RecoveredLog {
   readonly checkpoint: Zxid
   readonly floor: Zxid
   readonly last: Zxid
+  /** What was stored last by `SetConfiguration`; the proposed one only if the log has it. */
+  readonly configuration?: StoredMembership | undefined
 }
 
 /**
@@ -56,6 +63,8 @@ export type WriteOp =
   | { readonly _tag: "Append"; readonly batch: TxnBatch }
   | { readonly _tag: "SetAcceptedEpoch"; readonly epoch: number }
   | { readonly _tag: "SetCurrentEpoch"; readonly epoch: number }
+  /** Who votes; comes before the append of what it is about. */
+  | { readonly _tag: "SetConfiguration"; readonly membership: StoredMembership }
   /** Drop everything after the largest zxid that is at or before this one; `Truncated` says which that was. */
   | { readonly _tag: "Truncate"; readonly zxid: Zxid }
   | { readonly _tag: "Restore"; readonly zxid: Zxid }

@@ -1,4 +1,6 @@
 /** A peer's core by hand: each step takes what happened and returns, in words, what the core owes. */
+
+import { parseConfiguration } from "@zkmesh/membership"
 import type { BroadcastToZnode, FanOut, LeaderToLearner, LearnerToLeader, ZnodeToBroadcast } from "@zkmesh/messages"
 import { counterOf, epochOf, type Sid, type Zxid, zxid } from "@zkmesh/numbers"
 import { type TxnBatch, writeEntryHeader } from "@zkmesh/txn"
@@ -82,11 +84,18 @@ const describe = (message: LeaderToLearner | LearnerToLeader | FanOut | Broadcas
       return `${message.role} ${message.leader} in ${message.epoch}`
     case "Digest":
       return `Digest of ${z(message.digest.zxid)}`
+    case "Synced":
+      return `Synced ${message.sids.join(", ")}`
+    case "Configuration":
+      return `Configuration ${versionOf(message.text)}`
     case "NeedSnap":
     case "Stats":
       return message._tag
   }
 }
+
+const versionOf = (text: string | undefined): string =>
+  text === undefined ? "none" : z(parseConfiguration(text).version)
 
 const op = (value: WriteOp | ReadOp): string => {
   switch (value._tag) {
@@ -95,6 +104,10 @@ const op = (value: WriteOp | ReadOp): string => {
     case "SetAcceptedEpoch":
     case "SetCurrentEpoch":
       return `${value._tag} ${value.epoch}`
+    case "SetConfiguration": {
+      const { committed, proposed } = value.membership
+      return `SetConfiguration ${versionOf(committed)}${proposed === undefined ? "" : `, proposed ${versionOf(proposed)}`}`
+    }
     case "Read":
       return `read after ${z(value.after)}`
     case "RestoreChunk":
@@ -124,6 +137,10 @@ const words = (output: Output): string => {
     case "ToZnode":
       return `znode: ${describe(output.message)}`
     case "ToElection":
+      if (output.message._tag === "Members") {
+        const { committed, proposed } = output.message
+        return `election: Members ${versionOf(committed)}${proposed === undefined ? "" : `, proposed ${versionOf(proposed)}`}`
+      }
       return output.message._tag === "Look"
         ? `election: Look ${output.message.currentEpoch} ${z(output.message.zxid)}`
         : `election: Settled ${output.message.role} ${output.message.epoch}`

@@ -17,11 +17,23 @@ const scenario = (seed: number): Scenario => ({
   oracleMs: seed % 2 === 0 ? 60 : 10,
   loss: seed % 7 === 0 ? 0.02 : 0,
   counterLimit: seed % 8 === 0 ? 120 : 0xffff_fffe,
-  logRetain: [5, 60, 0, 20][seed % 4]!
+  logRetain: [5, 60, 0, 20][seed % 4]!,
+  spares: 0
 })
 
-const run = (seed: number): World => {
-  const world = new World(scenario(seed))
+/** The same, while the ensemble is changed all the time: servers are added and removed, the leader among them. */
+const changing = (seed: number): Scenario => ({
+  ...scenario(seed),
+  voters: [3, 3, 5, 1, 2][seed % 5]!,
+  everyMs: [150, 400, 1200][seed % 3]!,
+  trouble: "all",
+  election: seed % 4 === 0 ? "oracle" : "real",
+  spares: [2, 1, 3][seed % 3]!
+})
+
+const run = (scenario: Scenario): World => {
+  const { seed } = scenario
+  const world = new World(scenario)
   try {
     world.run()
   } catch (cause) {
@@ -39,7 +51,7 @@ describe("a faulty ensemble keeps the invariants of Zab.tla", () => {
     it(`seeds ${first}…${last}`, { timeout: 60_000 }, () => {
       let delivered = 0
       for (let seed = first; seed <= last; seed++) {
-        const world = run(seed)
+        const world = run(scenario(seed))
         delivered += world.checker.history.length
         for (const [operation, count] of world.done) done.set(operation, (done.get(operation) ?? 0) + count)
       }
@@ -53,5 +65,22 @@ describe("a faulty ensemble keeps the invariants of Zab.tla", () => {
     for (const operation of ["Truncate", "RestoreCommit", "RestoreAbort", "ReadSnapshot", "Find", "Read", "Purge"]) {
       expect(done.get(operation) ?? 0, operation).toBeGreaterThan(0)
     }
+  })
+})
+
+describe("so does one that is reconfigured meanwhile", () => {
+  let reconfigurations = 0
+  for (let first = FIRST; first < FIRST + SEEDS; first += GROUP) {
+    const last = Math.min(first + GROUP, FIRST + SEEDS) - 1
+    it(`seeds ${first}…${last}`, { timeout: 60_000 }, () => {
+      for (let seed = first; seed <= last; seed++) {
+        const { history } = run(changing(seed)).checker
+        reconfigurations += history.filter((txn) => txn.configuration !== undefined).length
+      }
+    })
+  }
+
+  afterAll(() => {
+    if (SEEDS >= 100) expect(reconfigurations).toBeGreaterThan(SEEDS)
   })
 })

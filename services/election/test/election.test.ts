@@ -50,7 +50,9 @@ const startPeer = (sid: Sid, observer = false): Effect.Effect<Peer, never, Bus |
         (event) => {
           if (event._tag === "Opened") Queue.offerUnsafe(opened, undefined)
           else if (event._tag === "Broken") Queue.offerUnsafe(ends, event.detail)
-          else for (const message of event.messages) Queue.offerUnsafe(decisions, message.leader)
+          else
+            for (const message of event.messages)
+              if (message._tag === "Elected") Queue.offerUnsafe(decisions, message.leader)
         },
         5000
       )

@@ -6,7 +6,7 @@ import type { TxnBatch } from "@zkmesh/txn"
 import { sliceBatch } from "@zkmesh/txn"
 import { lastWithin, problemOf } from "../batch.ts"
 import { versionOf } from "../configuration.ts"
-import type { Recovered, StoredConfiguration } from "../store.ts"
+import type { Recovered, StoredConfiguration, StoreSizes } from "../store.ts"
 import { StoreError } from "../store.ts"
 import type { Connection, Row } from "./connection.ts"
 

@@ -4,6 +4,7 @@
  * `history` is what has been delivered anywhere, in the order of the first delivery: every znode must deliver just that
  * (PrefixConsistency, Agreement, TotalOrder, and with zxids ascending both primary orders).
  */
+import { parseConfiguration } from "@zkmesh/membership"
 import { epochOf, follows, hex, type Sid, type Zxid } from "@zkmesh/numbers"
 import type { TxnBatch } from "@zkmesh/txn"
 import type { Disk } from "./disk.ts"
@@ -22,7 +23,10 @@ export class Checker {
   /** How much of `history` was there when the epoch's leader was established. */
   readonly established = new Map<number, number>()
   private readonly disks: ReadonlyMap<Sid, Disk>
-  private readonly voters: ReadonlyArray<Sid>
+  /** Of the last configuration that was delivered anywhere. */
+  voters: ReadonlyArray<Sid>
+  /** Its text, once there has been one. */
+  configuration: string | undefined
 
   constructor(disks: ReadonlyMap<Sid, Disk>, voters: ReadonlyArray<Sid>) {
     this.disks = disks
@@ -66,6 +70,10 @@ export class Checker {
     const last = history[index - 1]
     if (!follows(last?.zxid ?? 0, txn.zxid)) throw new Violation(`${hex(txn.zxid)} follows ${hex(last?.zxid ?? 0)}`)
     history.push(txn)
+    if (txn.configuration !== undefined) {
+      this.configuration = txn.configuration
+      this.voters = [...parseConfiguration(txn.configuration).quorum.voters]
+    }
     this.digests.push(fold(this.digests[index - 1] ?? 0, txn))
     this.durable()
   }
@@ -76,8 +84,9 @@ export class Checker {
     if (last === undefined) return
     let count = 0
     for (const sid of this.voters) if (this.disks.get(sid)!.holds(last)) count++
-    if (count * 2 <= this.voters.length)
-      throw new Violation(`${hex(last.zxid)} was delivered, but ${count} disks have it`)
+    if (count * 2 <= this.voters.length) {
+      throw new Violation(`${hex(last.zxid)} was delivered, but ${count} disks of ${this.voters.join(", ")} have it`)
+    }
   }
 
   /** The znode is told its role after all that the epoch began with; the leader's has exactly that. */

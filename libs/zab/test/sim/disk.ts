@@ -1,7 +1,8 @@
 /** A peer's disk: what has been completed survives a crash, what has not may or may not have happened. */
+import { parseConfiguration } from "@zkmesh/membership"
 import { follows, hex, type Zxid } from "@zkmesh/numbers"
 import type { TxnBatch } from "@zkmesh/txn"
-import type { RecoveredLog } from "@zkmesh/zab"
+import type { RecoveredLog, StoredMembership } from "@zkmesh/zab"
 import type { Random } from "./random.ts"
 import { decode, encode, type Txn } from "./txns.ts"
 
@@ -10,6 +11,8 @@ export interface Checkpoint {
   readonly zxid: Zxid
   readonly count: number
   readonly digest: number
+  /** The last reconfiguration's text. */
+  readonly configuration?: string
 }
 
 const CHUNKS = 5
@@ -17,6 +20,7 @@ const CHUNKS = 5
 export class Disk {
   acceptedEpoch = 0
   currentEpoch = 0
+  configuration: StoredMembership | undefined
   checkpoint: Checkpoint = { zxid: 0, count: 0, digest: 0 }
   floor: Zxid = 0
   log: Array<Txn> = []
@@ -34,7 +38,12 @@ export class Disk {
   recover(): RecoveredLog {
     this.restoring = undefined
     const { acceptedEpoch, currentEpoch, floor, last } = this
-    return { acceptedEpoch, currentEpoch, checkpoint: this.checkpoint.zxid, floor, last }
+    const recovered = { acceptedEpoch, currentEpoch, checkpoint: this.checkpoint.zxid, floor, last }
+    if (this.configuration === undefined) return recovered
+    const { committed, proposed } = this.configuration
+    const version = proposed === undefined ? 0 : parseConfiguration(proposed).version
+    const isLogged = version <= this.checkpoint.zxid || this.lastAtOrBefore(version) === version
+    return { ...recovered, configuration: { committed, proposed: isLogged ? proposed : undefined } }
   }
 
   append(batch: TxnBatch): void {

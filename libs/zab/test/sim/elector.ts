@@ -16,6 +16,8 @@ export interface ElectorHost {
   readonly after: (ms: number, run: () => void) => void
   readonly broadcast: (notification: Notification) => void
   readonly elected: (leader: Sid, round: number) => void
+  /** Somebody knows of a newer configuration. */
+  readonly newer: (configuration: string) => void
 }
 
 export const realElector = (host: ElectorHost): Elector => {
@@ -32,6 +34,7 @@ export const realElector = (host: ElectorHost): Elector => {
     for (const output of outputs) {
       if (output._tag === "Send") host.broadcast(output.notification)
       else if (output._tag === "Elected") host.elected(output.leader, output.round)
+      else if (output._tag === "Newer") host.newer(output.configuration)
       else if (output.at === undefined) timer++
       else {
         const mine = ++timer
@@ -48,11 +51,18 @@ export const realElector = (host: ElectorHost): Elector => {
 }
 
 /** Answers each Look, some time later, with whatever `choose` says; undefined: asks again. */
-export const oracle = (host: ElectorHost, choose: () => Sid | undefined, delay: () => number): Elector => {
+export const oracle = (
+  host: ElectorHost,
+  choose: () => Sid | undefined,
+  delay: () => number,
+  configuration: () => string | undefined
+): Elector => {
   let asked = 0
   const answer = (mine: number): void => {
     host.after(delay(), () => {
       if (mine !== asked) return
+      const newest = configuration()
+      if (newest !== undefined) host.newer(newest)
       const leader = choose()
       if (leader === undefined) answer(mine)
       else host.elected(leader, mine)

@@ -56,7 +56,8 @@ export class SimNode {
       now: () => this.world.clock.now,
       after: (ms, run) => this.after(ms, run),
       broadcast: (notification: Notification) => this.world.notify(this.sid, notification),
-      elected: (leader, round) => this.post({ _tag: "FromElection", message: { _tag: "Elected", leader, round } })
+      elected: (leader, round) => this.post({ _tag: "FromElection", message: { _tag: "Elected", leader, round } }),
+      newer: (configuration) => this.post({ _tag: "FromElection", message: { _tag: "Newer", configuration } })
     }
     this.elector = this.world.makeElector(host)
     this.post({ _tag: "ElectionOpened" })
@@ -110,7 +111,8 @@ export class SimNode {
       random: this.world.random,
       slowness: () => this.diskSlowness,
       after: (ms, run) => this.after(ms, () => znodeLife === this.znodeLife && run()),
-      send: (message: ZnodeToBroadcast) => this.post({ _tag: "FromZnode", link, message })
+      send: (message: ZnodeToBroadcast) => this.post({ _tag: "FromZnode", link, message }),
+      reconfigure: () => this.world.reconfigure()
     })
     znode.isProposing = this.world.isProposing
     this.znode = znode
@@ -269,6 +271,9 @@ export class SimNode {
       case "SetCurrentEpoch":
         if (op.epoch < disk.currentEpoch) throw new Error("currentEpoch goes backwards")
         disk.currentEpoch = op.epoch
+        return
+      case "SetConfiguration":
+        disk.configuration = op.membership
         return
       case "Truncate": {
         const kept = disk.truncate(op.zxid)

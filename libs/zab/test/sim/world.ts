@@ -27,7 +27,12 @@ export interface Scenario {
   readonly loss: number
   readonly counterLimit: number
   readonly logRetain: number
+  /** Servers that are there, and at first not in the configuration; with them it changes all the time. */
+  readonly spares: number
 }
+
+/** A server's line. */
+const line = (sid: Sid, role: "participant" | "observer"): string => `server.${sid}=host${sid}:2888:3888:${role};2181`
 
 /** So small that everything that can fill up does. */
 const tiny = { tickTimeMs: 40, initLimit: 15, syncLimit: 5, windowBytes: 1500, syncWindowBytes: 700 } as const
@@ -42,6 +47,8 @@ export class World {
   readonly voters: ReadonlyArray<Sid>
   isProposing = true
   private isTroubled = true
+  /** Whom an oracle may choose while it is wrong. */
+  private readonly candidates: number
   readonly transcript: Array<string> = []
   /** How often each operation of the disks was done. */
   readonly done = new Map<string, number>()
@@ -51,8 +58,10 @@ export class World {
     this.random = new Random(scenario.seed)
     this.network = new Network(this.clock, this.random)
     this.network.loss = scenario.loss
-    const sids = Array.from({ length: scenario.voters + scenario.observers }, (_, index) => index + 1)
+    const members = scenario.voters + scenario.observers
+    const sids = Array.from({ length: members + scenario.spares }, (_, index) => index + 1)
     this.voters = sids.slice(0, scenario.voters)
+    this.candidates = scenario.spares > 0 ? sids.length : scenario.voters
     const disks = new Map(sids.map((sid) => [sid, new Disk(this.random)]))
     this.checker = new Checker(disks, this.voters)
     const { counterLimit, logRetain } = scenario
@@ -61,6 +70,7 @@ export class World {
         ...tiny,
         sid,
         voters: this.voters,
+        ...(scenario.spares > 0 ? { reconfigurable: true, configuration: this.fileOf(sid, members) } : {}),
         logRetain,
         counterLimit,
         znodeWindowBytes: 600,
@@ -75,15 +85,36 @@ export class World {
     if (this.scenario.election === "real") return realElector(host)
     return oracle(
       host,
-      () => (this.isTroubled ? this.random.pick(this.voters) : this.fairChoice()),
-      () => this.random.between(1, this.scenario.oracleMs)
+      () => (this.isTroubled ? this.random.pick([...this.nodes.keys()].slice(0, this.candidates)) : this.fairChoice()),
+      () => this.random.between(1, this.scenario.oracleMs),
+      () => (this.random.chance(0.5) ? this.checker.configuration : undefined)
     )
+  }
+
+  /** What a server's operator has written: those that there are at first, and the server itself. */
+  private fileOf(sid: Sid, members: number): string {
+    const lines = Array.from({ length: members }, (_, index) =>
+      line(index + 1, index < this.scenario.voters ? "participant" : "observer")
+    )
+    if (sid > members) lines.push(line(sid, "participant"))
+    return lines.join("\n")
+  }
+
+  /** Now and then somebody wants another ensemble, whatever it is like. */
+  reconfigure(): string | undefined {
+    const { random } = this
+    if (this.scenario.spares === 0 || !random.chance(0.1)) return undefined
+    const lines: Array<string> = []
+    for (const sid of this.nodes.keys()) {
+      if (random.chance(0.65)) lines.push(line(sid, random.chance(0.85) ? "participant" : "observer"))
+    }
+    return lines.join("\n")
   }
 
   /** Who leads already, else the one with the best history. */
   private fairChoice(): Sid | undefined {
     let best: SimNode | undefined
-    for (const sid of this.voters) {
+    for (const sid of this.checker.voters) {
       const node = this.nodes.get(sid)!
       if (node.peer?.role === "leading") return sid
       const isBetter =

@@ -1,4 +1,6 @@
 /** A toy znode: applies what it is told, proposes while it leads, makes checkpoints, and trusts nobody. */
+
+import { parseConfiguration, reconfigure } from "@zkmesh/membership"
 import type { BroadcastToZnode, ZnodeToBroadcast } from "@zkmesh/messages"
 import { counterOf, epochOf, follows, hex, type Sid, type Zxid, zxid } from "@zkmesh/numbers"
 import type { TxnBatch } from "@zkmesh/txn"
@@ -17,6 +19,8 @@ export interface ZnodeHost {
   /** False if there is no link. */
   readonly send: (message: ZnodeToBroadcast) => void
   readonly slowness: () => number
+  /** What somebody asks for; undefined: nothing. */
+  readonly reconfigure: () => string | undefined
 }
 
 export class ToyZnode {
@@ -31,6 +35,11 @@ export class ToyZnode {
   private lastProposed: Zxid = 0
   private checkpointing = false
   isProposing = true
+  /** The configuration before any was changed. */
+  private initial: string | undefined
+  private synced: ReadonlySet<Sid> = new Set()
+  /** The last reconfiguration that was proposed. */
+  private reconfigured: Zxid = 0
   /** The connection to broadcast; whatever comes by an older one is old. */
   connection = 0
 
@@ -88,6 +97,12 @@ export class ToyZnode {
       case "Reload":
         this.reload()
         return
+      case "Configuration":
+        this.initial = message.text
+        return
+      case "Synced":
+        this.synced = new Set(message.sids)
+        return
       case "Stats":
         return
     }
@@ -120,7 +135,14 @@ export class ToyZnode {
     let digest: { zxid: Zxid; digest: number } | undefined
     for (const txn of decode(batch)) {
       checker.delivers(sid, this.tree.count, txn)
-      this.tree = { zxid: txn.zxid, count: this.tree.count + 1, digest: fold(this.tree.digest, txn) }
+      const configuration = txn.configuration ?? this.tree.configuration
+      const digest32 = fold(this.tree.digest, txn)
+      this.tree = {
+        zxid: txn.zxid,
+        count: this.tree.count + 1,
+        digest: digest32,
+        ...(configuration === undefined ? {} : { configuration })
+      }
       if (counterOf(txn.zxid) % 4 === 0) digest = { zxid: txn.zxid, digest: this.tree.digest }
     }
     this.host.send({ _tag: "Applied", zxid: batch.last, digest })
@@ -173,11 +195,35 @@ export class ToyZnode {
     })
   }
 
+  /** As the real one prepares it: one at a time, and only what has a quorum. */
+  private nextConfiguration(): string | undefined {
+    const current = this.tree.configuration ?? this.initial
+    const newMembers = this.host.reconfigure()
+    if (current === undefined || newMembers === undefined || this.reconfigured > this.tree.zxid) return undefined
+    const result = reconfigure(
+      { newMembers, joiningServers: null, leavingServers: null, curConfigId: -1 },
+      {
+        current: parseConfiguration(current),
+        standaloneEnabled: false,
+        synced: this.synced,
+        zxid: this.lastProposed + 1
+      }
+    )
+    return "configuration" in result ? result.configuration.text : undefined
+  }
+
   private propose(): void {
     const { host, leadingEpoch } = this
     if (leadingEpoch === 0 || !this.isProposing) return
     const inFlight = epochOf(this.tree.zxid) === leadingEpoch ? this.lastProposed - this.tree.zxid : 0
     if (inFlight > 60) return
+    const configuration = this.nextConfiguration()
+    if (configuration !== undefined) {
+      this.reconfigured = ++this.lastProposed
+      const nonce = host.random.int(0, 0xffff_ffff)
+      const batch = encode([{ zxid: this.lastProposed, nonce, configuration }])
+      host.send({ _tag: "Propose", epoch: leadingEpoch, batch })
+    }
     const count = host.random.int(1, 5)
     const txns = Array.from({ length: count }, () => ({
       zxid: ++this.lastProposed,
