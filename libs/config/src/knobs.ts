@@ -153,6 +153,11 @@ const own = {
   ),
   "nats.tls.cert": maybe(text, ours("path", "this process's own certificate, if the broker wants to see one")),
   "nats.tls.key": maybe(text, ours("path", "the key of nats.tls.cert")),
+  "nats.heartbeatMs": knob(
+    positive,
+    "50",
+    ours("ms", "how often processes ask after each other: how late a killed one is noticed, and what idle ones cost")
+  ),
   store: maybe(Schema.Literals(["embedded", "postgres", "memory"]), {
     ...ours("choice", "where a peer's log and tree are kept; memory survives nothing"),
     otherwise: "postgres if postgres.url is set, else embedded (ensemble placement)"
@@ -171,6 +176,11 @@ const own = {
     whole(65_536, INT),
     "33554432",
     ours("bytes", "recent history kept in memory, for learners that were away briefly")
+  ),
+  "znode.recentReplyBytes": knob(
+    whole(1024, INT),
+    "8388608",
+    ours("bytes", "the replies to everybody's last writes, for clients whose peer has died and who are carried over here")
   ),
   "broadcast.commitLingerMs": knob(
     count,

@@ -20,6 +20,7 @@ export const busLayer = (config: Config, name: string, alone: boolean): Layer.La
     user: knobs["nats.user"],
     password: knobs["nats.password"],
     token: knobs["nats.token"],
+    heartbeatMs: knobs["nats.heartbeatMs"],
     tls: Object.values(tls).some((path) => path !== undefined) ? onlyGiven(tls) : undefined
   })
 }
