@@ -8,6 +8,8 @@ import type { Outlet, Telemetry } from "./telemetry.ts"
 
 /** How long the others have to answer: nobody knows how many they are. */
 const ANSWER_WITHIN_MS = 400
+/** How long a message takes to reach everybody, or nearly. */
+const HEARD_WITHIN_MS = 50
 /** Spans in one answer at most. */
 const MAX_SPANS = 4096
 
@@ -35,6 +37,8 @@ export const joinTraces = (telemetry: Telemetry): Effect.Effect<void, BusError, 
   Effect.gen(function* () {
     const bus = yield* Bus
     const self = randomUUID()
+    // By a bus of its own this process has nobody else to ask.
+    const isAlone = telemetry.options.messaging === "loopback"
     const asked = new Map<number, Array<SpanRecord>>()
     let nextId = 1
     const publish = (message: TraceMessage) => bus.publish(tracesTopic, message)
@@ -71,12 +75,15 @@ export const joinTraces = (telemetry: Telemetry): Effect.Effect<void, BusError, 
           ? { _tag: "Ask", from: self, id, traceIds: question.traceIds }
           : { _tag: "AskSession", from: self, id, session: question.session }
       )
-      await new Promise((resolve) => setTimeout(resolve, ANSWER_WITHIN_MS))
+      await pause(isAlone ? 0 : ANSWER_WITHIN_MS)
       asked.delete(id)
       return once([...answer(telemetry, question), ...others])
     }
     const outlet: Outlet = {
-      want: ({ target, forMs }) => void publish({ _tag: "Target", target, forMs }),
+      want: async ({ target, forMs }) => {
+        publish({ _tag: "Target", target, forMs })
+        await pause(isAlone ? 0 : HEARD_WITHIN_MS)
+      },
       keep: (request) => void publish({ _tag: "Keep", request }),
       ask
     }
@@ -90,6 +97,8 @@ export const joinTraces = (telemetry: Telemetry): Effect.Effect<void, BusError, 
         })
     )
   })
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 const once = (spans: ReadonlyArray<SpanRecord>): ReadonlyArray<SpanRecord> => [
   ...new Map(spans.map((span) => [`${span.traceId}/${span.spanId}`, span])).values()

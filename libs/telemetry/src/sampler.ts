@@ -44,6 +44,7 @@ export class Sampler {
   /** Everything of this session, or at this path, is sampled until `until`. False if too much is already. */
   want(target: TraceTarget, until: number, now: number): boolean {
     this.targets = this.targets.filter((one) => one.until > now && !isSame(one.target, target))
+    if (until <= now) return true
     if (this.targets.length >= MAX_TARGETS) return false
     this.targets.push({ target, until })
     return true

@@ -4,7 +4,7 @@
  *
  * A service takes its `Tracer` when it starts, or undefined while nothing can be traced: then it pays nothing at all.
  */
-import type { KeptRequest, SpanAttributes, SpanKind, SpanRecord, TraceContext } from "@zkmesh/messages"
+import type { KeptRequest, SpanAttributes, SpanKind, SpanRecord, TraceContext, TraceTarget } from "@zkmesh/messages"
 import type { Sid } from "@zkmesh/numbers"
 import { Context } from "effect"
 import { newSpanId } from "./ids.ts"
@@ -45,7 +45,8 @@ export interface Told {
 
 /** How spans get out of this process, and questions into it; what does it is there once the bus is. */
 export interface Outlet {
-  readonly want: (message: { readonly target: import("@zkmesh/messages").TraceTarget; readonly forMs: number }) => void
+  /** Everything of the target is sampled for so long, by every frontend; with 0 no more. Resolves when they have heard. */
+  readonly want: (message: { readonly target: TraceTarget; readonly forMs: number }) => Promise<void>
   readonly keep: (request: KeptRequest) => void
   readonly ask: (
     question: { readonly traceIds: ReadonlyArray<string> } | { readonly session: string }

@@ -13,6 +13,7 @@ import {
   sessionsWatching,
   watchSummary
 } from "./texts.ts"
+import { answerTraceLine, LineReader } from "./tracing/TraceWord.ts"
 
 const NOT_SERVING = "This ZooKeeper instance is not currently serving requests\n"
 const ANSWER_WITHIN_MS = 3000
@@ -78,10 +79,13 @@ const ALWAYS: Readonly<Record<string, (frontend: Frontend) => string>> = {
 const settled = (frontend: Frontend): Peer | undefined =>
   frontend.peers.find(({ status }) => status.serving && status.role !== "looking")
 
+/** The one word that has a line behind it. */
+const TRACE = "trac"
+
 /** The word that a frame's length is, if it is one. */
 const wordOf = (length: number): string | undefined => {
   const word = String.fromCharCode((length >>> 24) & 0xff, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff)
-  return Object.hasOwn(WORDS, word) || Object.hasOwn(ALWAYS, word) ? word : undefined
+  return Object.hasOwn(WORDS, word) || Object.hasOwn(ALWAYS, word) || word === TRACE ? word : undefined
 }
 
 export class FourLetterWords {
@@ -100,9 +104,19 @@ export class FourLetterWords {
     // srvr is always allowed: zkServer.sh and health checks rely on it.
     if (fourLetterWords !== "*" && word !== "srvr" && !fourLetterWords.includes(word)) {
       this.end(client, `${word} is not executed because it is not in the whitelist.\n`)
-    } else if (Object.hasOwn(ALWAYS, word)) this.end(client, ALWAYS[word]!(this.frontend))
+    } else if (word === TRACE) this.trace(client)
+    else if (Object.hasOwn(ALWAYS, word)) this.end(client, ALWAYS[word]!(this.frontend))
     else this.ask(client, WORDS[word]!)
     return true
+  }
+
+  private trace(client: Client): void {
+    const { frontend } = this
+    client.line = new LineReader((line) => {
+      const failed = (cause: unknown) => frontend.failed(cause)
+      answerTraceLine(frontend.telemetry, line).then((text) => this.end(client, text), failed)
+    })
+    client.line.push(client.splitter.rest())
   }
 
   private ask(client: Client, word: Word): void {

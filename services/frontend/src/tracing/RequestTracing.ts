@@ -52,7 +52,7 @@ const NOTIFICATION = -1
 
 export class RequestTracing {
   private readonly tracer: Tracer
-  private readonly telemetry: Telemetry
+  readonly telemetry: Telemetry
   private readonly logSlow: (message: string, traceId: string) => void
   private readonly keepsTail: boolean
   /** Answered in this pass. */
