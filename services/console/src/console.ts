@@ -4,6 +4,7 @@ import { formatError } from "./format.ts"
 import { interact } from "./interactive.ts"
 import { readOptions } from "./options.ts"
 import { checkServer, ExitCode, Shell } from "./shell.ts"
+import { tlsOptions } from "./tls.ts"
 import { UsageError } from "./words.ts"
 
 /** Where the console reads and writes: the process's own streams, or a test's. */
@@ -23,7 +24,8 @@ export const runConsole = async (
   const print = (text: string): void => void stdout.write(`${text}\n`)
   const note = (text: string): void => void stderr.write(`${text}\n`)
   try {
-    const options = readOptions(argv)
+    const { tls, ...given } = await readOptions(argv)
+    const options = { ...given, tls: await tlsOptions(tls) }
     checkServer(options.server)
     const interactive = options.command.length === 0 && stdin.isTTY === true
     if (interactive) return await interact(options, streams, historyFile)
@@ -65,10 +67,9 @@ const runBatch = async (
     return ExitCode.failed
   }
   if (command.length > 0) return shell.runWords(command)
-  let exitCode: number = ExitCode.ok
   for await (const line of readline.createInterface({ input: stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if ((await shell.run(line)) !== ExitCode.ok) exitCode = ExitCode.failed
+    await shell.run(line)
     if (shell.done) break
   }
-  return exitCode
+  return shell.exitCode
 }

@@ -8,6 +8,7 @@ import {
   WatchEventType,
   type ZkError
 } from "@zkmesh/client"
+import { pathComplaint } from "./paths.ts"
 import { UsageError } from "./words.ts"
 
 const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
@@ -155,6 +156,9 @@ export const formatError = (error: ZkError): string => {
     return "No quorum of new config is connected and up-to-date with the leader of last committed config - try invoking reconfiguration after new servers are connected and synced"
   }
   const path = error.path ?? ""
+  // The client refuses an impossible path by itself: there is no server's error to show.
+  const complaint = error.code === ErrorCode.BADARGUMENTS ? pathComplaint(path) : undefined
+  if (complaint !== undefined) return complaint
   const sentence = sentences.get(error.code)
   const why = error.cause instanceof TypeError ? ` (${error.cause.message})` : ""
   if (sentence !== undefined) return `${sentence}${path}${why}`

@@ -2,8 +2,7 @@ import readline from "node:readline"
 import { ZkError } from "@zkmesh/client"
 import type { ConsoleStreams } from "./console.ts"
 import { LineHistory } from "./history.ts"
-import type { ConsoleOptions } from "./options.ts"
-import { Shell } from "./shell.ts"
+import { Shell, type ShellOptions } from "./shell.ts"
 import { childPath } from "./tree.ts"
 
 /** Completes the last word of a line: the first word as a command, a path with the children of its parent. */
@@ -26,7 +25,7 @@ export const complete = async (shell: Shell, line: string): Promise<[Array<strin
 
 /** A dialogue at a terminal, until quit, Ctrl-D or Ctrl-C on an empty line. */
 export const interact = async (
-  options: ConsoleOptions,
+  options: Pick<ShellOptions, "server" | "timeoutMs" | "readOnly" | "tls">,
   { stdin, stdout, stderr }: ConsoleStreams,
   historyFile: string | undefined
 ): Promise<number> => {

@@ -5,10 +5,10 @@ import { type Parsed, UsageError } from "./words.ts"
 
 const watcherIf = ({ watcher }: Context, parsed: Parsed) => (parsed.has("w") ? watcher : undefined)
 
-/** The two optional words of old: `get path watch`. */
-const withWatchWord = (context: Context, parsed: Parsed) => {
+/** The word of old: `get path watch`. */
+const withWatchWord = (context: Context, parsed: Parsed, name: string, instead: string) => {
   if (parsed.args.length < 2) return watcherIf(context, parsed)
-  context.note("'watch' as an argument is deprecated: use -w")
+  context.note(`'${name} path [watch]' has been deprecated. Please use '${instead}' instead.`)
   return context.watcher
 }
 
@@ -24,7 +24,8 @@ const get: Command = {
   options: { flags: ["s", "w", "b", "x"] },
   args: [1, 2],
   run: async (context, parsed) => {
-    const { data, stat } = await context.client.getData(parsed.args[0]!, withWatchWord(context, parsed))
+    const watcher = withWatchWord(context, parsed, "get", "get [-s] [-w] path")
+    const { data, stat } = await context.client.getData(parsed.args[0]!, watcher)
     context.print(formatData(data, parsed))
     if (parsed.has("s")) context.print(formatStat(stat))
   }
@@ -41,7 +42,8 @@ const ls: Command = {
       for await (const found of subtree(context.client, path)) context.print(found)
       return
     }
-    const { children, stat } = await context.client.getChildren2(path, withWatchWord(context, parsed))
+    const watcher = withWatchWord(context, parsed, "ls", "ls [-w] path")
+    const { children, stat } = await context.client.getChildren2(path, watcher)
     context.print(formatList(children.sort()))
     if (parsed.has("s")) context.print(formatStat(stat))
   }
@@ -54,7 +56,7 @@ const stat: Command = {
   args: [1, 2],
   run: async (context, parsed) => {
     const path = parsed.args[0]!
-    const found = await context.client.exists(path, withWatchWord(context, parsed))
+    const found = await context.client.exists(path, withWatchWord(context, parsed, "stat", "stat [-w] path"))
     // Asked again, a node that is not there fails as it does everywhere.
     context.print(formatStat(found ?? (await context.client.getData(path)).stat))
   }
@@ -99,8 +101,9 @@ const whoami: Command = {
 /** `<version> host:port,…` out of a configuration: what a client would be given. */
 const clientConfig = (text: string): string => {
   const version = /^version=(.*)$/m.exec(text)?.[1] ?? ""
-  const servers = [...text.matchAll(/^server\.\d+=([^;\n]*);(.*)$/gm)].map(([, server = "", client = ""]) => {
-    // Without a host of its own a client port is on the server's host.
+  const servers = [...text.matchAll(/^server\.\d+=([^;\n]*);?(.*)$/gm)].map(([, server = "", client = ""]) => {
+    // A server without a client port keeps its place. Without a host of its own the port is on the server's host.
+    if (client === "") return ""
     return client.includes(":") ? client.trim() : `${server.slice(0, server.indexOf(":"))}:${client.trim()}`
   })
   return `${version} ${servers.join(",")}`

@@ -1,3 +1,4 @@
+import type { ConnectionOptions } from "node:tls"
 import {
   type ClientState,
   formatEndpoint,
@@ -9,6 +10,7 @@ import {
 } from "@zkmesh/client"
 import { type Command, CommandFailed } from "./command.ts"
 import { formatError, formatEvent, formatStateEvent } from "./format.ts"
+import { quotas } from "./quotas.ts"
 import { reads } from "./reads.ts"
 import { watchCommands } from "./watchCommands.ts"
 import { Parsed, splitWords, UsageError } from "./words.ts"
@@ -16,6 +18,7 @@ import { writes } from "./writes.ts"
 
 export const VERSION = "3.9.5-zkmesh"
 const HISTORY_SHOWN = 11
+const TRACE = "trace"
 
 export const ExitCode = { ok: 0, failed: 1, unknownCommand: 127 } as const
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode]
@@ -25,6 +28,8 @@ export interface ShellOptions {
   readonly server: string
   readonly timeoutMs: number
   readonly readOnly: boolean
+  /** How to speak TLS; undefined for a plain connection. */
+  readonly tls: ConnectionOptions | undefined
   /** Prints changes of the connection's state too, as a person wants to see them. */
   readonly showStates: boolean
   readonly print: (text: string) => void
@@ -64,6 +69,7 @@ export class Shell {
   private printWatches = true
   private readonly lines: Array<string> = []
   private finished = false
+  private lastExit: ExitCode = ExitCode.ok
   private readonly commands: ReadonlyMap<string, Command>
   private readonly own: ReadonlyMap<string, OwnCommand>
 
@@ -72,7 +78,7 @@ export class Shell {
     this.server = options.server
     const byName = <C extends { readonly name: string }>(all: ReadonlyArray<C>) =>
       new Map(all.map((command) => [command.name, command]))
-    this.commands = byName([...reads, ...writes, ...watchCommands])
+    this.commands = byName([...reads, ...writes, ...quotas, ...watchCommands])
     this.own = byName(this.ownCommands())
     this.connect(options.server)
   }
@@ -116,6 +122,8 @@ export class Shell {
         }
       },
       { name: "redo", usage: "cmdno", args: [1, 1], run: ([number]) => this.redo(number!) },
+      // With words it never comes to this: they are the command's, dashes and all.
+      { name: TRACE, usage: "command", args: [1, 1], run: async () => ExitCode.failed },
       {
         name: "version",
         usage: "",
@@ -142,8 +150,12 @@ export class Shell {
   private connect(server: string): ZkClient {
     const { servers, chroot } = parseConnectString(server)
     this.server = servers.map(formatEndpoint).join(",") + chroot
-    const { timeoutMs, readOnly } = this.options
-    const client = new ZkClient(this.server, { sessionTimeoutMs: timeoutMs, readOnly })
+    const { timeoutMs, readOnly, tls } = this.options
+    const client = new ZkClient(this.server, {
+      sessionTimeoutMs: timeoutMs,
+      readOnly,
+      ...(tls === undefined ? {} : { tls })
+    })
     client.on("state", (state) => {
       if (this.options.showStates && this.printWatches) this.options.announce(formatStateEvent(state))
     })
@@ -156,18 +168,17 @@ export class Shell {
     await this.current?.close()
   }
 
-  private watcherOf(client: ZkClient): Watcher {
-    return (event) => {
-      // The end of the session is told once, by its state.
-      if (!this.printWatches || event.type === WatchEventType.None) return
-      this.options.announce(formatEvent(event, client.state))
-    }
+  /** One and the same for all commands: a path that is watched twice is told of once. */
+  private readonly watcher: Watcher = (event) => {
+    // The end of the session is told once, by its state.
+    if (!this.printWatches || event.type === WatchEventType.None || this.current === undefined) return
+    this.options.announce(formatEvent(event, this.current.state))
   }
 
   usage(): string {
     const all = [...this.commands.values(), ...this.own.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
     return [
-      "ZooKeeper -server host:port [-timeout ms] [-r] [command args]",
+      "ZooKeeper -server host:port [-timeout ms] [-r] [-client-configuration properties-file] [command args]",
       ...all.map(({ name, usage }) => `\t${name} ${usage}`.trimEnd())
     ].join("\n")
   }
@@ -191,16 +202,26 @@ export class Shell {
   async run(line: string): Promise<ExitCode> {
     if (line.trim() === "") return ExitCode.ok
     this.lines.push(line.trim())
+    let exit: ExitCode
     try {
-      return await this.runWords(splitWords(line))
+      exit = await this.runWords(splitWords(line))
     } catch (error) {
-      return this.complain(error, undefined)
+      exit = this.complain(error, undefined)
     }
+    // A quit leaves what the command before it came to.
+    if (!this.finished) this.lastExit = exit
+    return exit
+  }
+
+  /** What the last command came to, as zkCli.sh's own exit status says. */
+  get exitCode(): ExitCode {
+    return this.lastExit
   }
 
   /** Runs a command whose words have already been told apart. */
   async runWords(words: ReadonlyArray<string>): Promise<ExitCode> {
     const [name = "", ...rest] = words
+    if (name === TRACE && rest.length > 0) return this.trace(rest)
     const command = this.commands.get(name) ?? this.own.get(name)
     if (command === undefined) {
       this.options.note(`${this.usage()}\nCommand not found: ${name}`)
@@ -217,6 +238,23 @@ export class Shell {
     }
   }
 
+  /** Runs a command, and shows its requests' way through the services. */
+  private async trace(words: ReadonlyArray<string>): Promise<ExitCode> {
+    const client = this.current
+    const { print, note, tls } = this.options
+    if (client === undefined || client.state !== "CONNECTED") {
+      note("Not connected")
+      return ExitCode.failed
+    }
+    try {
+      // Loaded here alone: the shell starts faster without it.
+      const { traced } = await import("./traces/trace.ts")
+      return await traced({ client, tls, print, note }, () => this.runWords(words))
+    } catch (error) {
+      return this.complain(error, undefined)
+    }
+  }
+
   private isOwn(command: Command | OwnCommand): command is OwnCommand {
     return this.own.get(command.name) === command
   }
@@ -228,7 +266,7 @@ export class Shell {
       return ExitCode.failed
     }
     const { print, note } = this.options
-    await command.run({ client, watcher: this.watcherOf(client), print, note }, parsed)
+    await command.run({ client, watcher: this.watcher, print, note }, parsed)
     return ExitCode.ok
   }
 

@@ -9,12 +9,16 @@ const modeOf = (parsed: Parsed, hasTTL: boolean): CreateMode => {
   const [ephemeral, sequential, container] = [parsed.has("e"), parsed.has("s"), parsed.has("c")]
   if (container && (ephemeral || sequential))
     throw new UsageError("-c cannot be combined with -s or -e. Containers cannot be ephemeral or sequential.")
-  if (hasTTL && (ephemeral || container)) throw new UsageError("TTLs cannot be used with Ephemeral or Container znodes")
+  if (hasTTL && ephemeral) throw new UsageError("TTLs cannot be used with Ephemeral znodes")
+  if (hasTTL && container) throw new UsageError("TTLs cannot be used with Container znodes")
   if (container) return CreateMode.CONTAINER
   if (hasTTL) return sequential ? CreateMode.PERSISTENT_SEQUENTIAL_WITH_TTL : CreateMode.PERSISTENT_WITH_TTL
   if (ephemeral) return sequential ? CreateMode.EPHEMERAL_SEQUENTIAL : CreateMode.EPHEMERAL
   return sequential ? CreateMode.PERSISTENT_SEQUENTIAL : CreateMode.PERSISTENT
 }
+
+/** What an ephemeralOwner has room for. */
+const MAX_TTL_MS = 0xff_ffff_ffff
 
 const create: Command = {
   name: "create",
@@ -24,6 +28,9 @@ const create: Command = {
   run: async ({ client, note }, parsed) => {
     const [path, data, acl] = parsed.args
     const ttlMs = parsed.integer("t")
+    if (ttlMs !== undefined && (ttlMs <= 0 || ttlMs > MAX_TTL_MS)) {
+      throw new UsageError(`ttl must be positive and cannot be larger than: ${MAX_TTL_MS}`)
+    }
     const created = await client.create(path!, data ?? null, {
       mode: modeOf(parsed, ttlMs !== undefined),
       ...(acl === undefined ? {} : { acl: parseAcl(acl) }),

@@ -1,15 +1,13 @@
-import { execFile } from "node:child_process"
 import { once } from "node:events"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { PassThrough } from "node:stream"
-import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { runConsole } from "@zkmesh/service-console"
 import { afterAll, beforeAll } from "vitest"
 import type { Ensemble } from "../../../libs/client/test/suite.ts"
-import { classpath, startZookeeper, zookeeperInstalled } from "../../../libs/client/test/zookeeper.ts"
+import { startZookeeper, zookeeperInstalled } from "../../../libs/client/test/zookeeper.ts"
 
 interface Outcome {
   readonly code: number
@@ -134,7 +132,7 @@ const consoleSuite = (): void => {
   })
 
   describe("a pipe", () => {
-    it("runs line after line, and remembers a failure", async () => {
+    it("runs line after line, and ends as the last one did", async () => {
       const { code, out, err } = await piped(
         "create /pipe",
         "create /pipe/b 'two words'",
@@ -149,7 +147,7 @@ const consoleSuite = (): void => {
       )
       assert.strictEqual(out, "two words\nnull\n[a, b]\n/pipe\n/pipe/a\n/pipe/b\n2\n")
       assert.strictEqual(err, "Created /pipe\nCreated /pipe/b\nCreated /pipe/a\nNode does not exist: /pipe/none\n")
-      assert.strictEqual(code, 1)
+      assert.strictEqual(code, 0)
     })
 
     it("every mode of create, ephemerals and deleteall", async () => {
@@ -170,7 +168,7 @@ const consoleSuite = (): void => {
       )
       assert.match(out, /^\[\/modes-e, \/modes-s-\d{10}\]\nSync is OK\n$/)
       assert.strictEqual(err.split("\n").at(-2), "Node does not exist: /modes-c")
-      assert.strictEqual(code, 1)
+      assert.strictEqual(code, 0)
     })
 
     it("watches", async () => {
@@ -226,7 +224,7 @@ const consoleSuite = (): void => {
       assert.match(out, /^(ZooKeeper CLI version: .*\n)0 - version\n1 - history\n\1\[config, quota\]\n/)
       assert.include(out, "\n\tsetAcl [-s] [-v version] [-R] path acl\n")
       assert.strictEqual(err, "Command index out of range\nredo cmdno\nNot connected\n")
-      assert.strictEqual(code, 1)
+      assert.strictEqual(code, 0)
     })
   })
 
@@ -271,25 +269,6 @@ const consoleSuite = (): void => {
       next.type("\x03")
       assert.strictEqual(await next.done, 0)
     })
-  })
-
-  it("prints what ZooKeeper's own shell prints", { timeout: 120_000 }, async () => {
-    await piped("create /same data", "create /same/b", "create /same/a ''", "setAcl /same world:anyone:cdra")
-    const banner = /^Connecting to .*\n\nWATCHER::\n\nWatchedEvent state:SyncConnected type:None path:null.*\n/
-    for (const command of [
-      ["get", "-s", "/same/a"],
-      ["stat", "/same"],
-      ["ls", "-s", "/same"],
-      ["ls", "-R", "/zookeeper"],
-      ["getAcl", "/same"],
-      ["getAllChildrenNumber", "/"],
-      ["getEphemerals"],
-      ["sync", "/same"]
-    ]) {
-      const main = ["-cp", classpath, "org.apache.zookeeper.ZooKeeperMain", "-server", server]
-      const { stdout } = await promisify(execFile)("java", [...main, ...command])
-      assert.strictEqual((await shell(...command)).out, stdout.replace(banner, ""), command.join(" "))
-    }
   })
 }
 

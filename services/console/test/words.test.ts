@@ -1,7 +1,20 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { formatAcl, formatDate, formatHexDump, formatStat, parseAcl } from "../src/format.ts"
 import { readOptions } from "../src/options.ts"
+import { pathComplaint } from "../src/paths.ts"
+import { tlsOptions } from "../src/tls.ts"
 import { Parsed, splitWords, UsageError } from "../src/words.ts"
+
+const refused = async (attempt: Promise<unknown>): Promise<void> => {
+  const error = await attempt.then(
+    () => undefined,
+    (reason: unknown) => reason
+  )
+  assert.instanceOf(error, UsageError)
+}
 
 describe("words", () => {
   it("are split at blanks, and held together by quotes", () => {
@@ -32,24 +45,60 @@ describe("words", () => {
     assert.throws(() => new Parsed(["-v", "1.5"], names).integer("v"), UsageError)
   })
 
-  it("the command line ends where the command begins", () => {
-    assert.deepStrictEqual(readOptions([]), {
-      server: "localhost:2181",
-      timeoutMs: 30_000,
-      readOnly: false,
-      command: []
-    })
-    assert.deepStrictEqual(
-      readOptions(["-server", "a:1/c", "-timeout", "5", "--r", "-waitforconnection", "ls", "-R", "/"]),
-      {
-        server: "a:1/c",
-        timeoutMs: 5,
-        readOnly: true,
-        command: ["ls", "-R", "/"]
-      }
+  it("the command line ends where the command begins", async () => {
+    const plain = { server: "localhost:2181", timeoutMs: 30_000, readOnly: false, command: [] }
+    const { tls, ...rest } = await readOptions([])
+    assert.deepStrictEqual([rest, tls.enabled], [plain, false])
+    const full = await readOptions(["-server", "a:1/c", "-timeout", "5", "--r", "-waitforconnection", "ls", "-R", "/"])
+    assert.deepStrictEqual([full.server, full.timeoutMs, full.readOnly], ["a:1/c", 5, true])
+    assert.deepStrictEqual(full.command, ["ls", "-R", "/"])
+    for (const argv of [["-server"], ["-timeout", "0"], ["-timeout", "soon"], ["-x"], ["-key", "k.pem"]]) {
+      await refused(readOptions(argv))
+    }
+  })
+
+  it("TLS is asked for by files, or by ZooKeeper's client configuration, which flags overrule", async () => {
+    assert.isTrue((await readOptions(["-tls"])).tls.enabled)
+    const flagged = (await readOptions(["-ca", "ca.pem", "-cert", "c.pem", "-key", "k.pem"])).tls
+    assert.deepStrictEqual([flagged.enabled, flagged.ca, flagged.cert, flagged.key], [true, "ca.pem", "c.pem", "k.pem"])
+    const directory = await mkdtemp(join(tmpdir(), "console-"))
+    const file = join(directory, "client.cfg")
+    await writeFile(
+      file,
+      [
+        "zookeeper.client.secure=true",
+        "zookeeper.ssl.trustStore.location=/etc/ca.pem",
+        "zookeeper.ssl.keyStore.location=/etc/both.pem",
+        "zookeeper.ssl.hostnameVerification=false"
+      ].join("\n")
     )
-    for (const argv of [["-server"], ["-timeout", "0"], ["-timeout", "soon"], ["-x"]]) {
-      assert.throws(() => readOptions(argv), UsageError)
+    const read = (await readOptions(["-client-configuration", file, "-ca", "other.pem"])).tls
+    assert.deepStrictEqual(
+      [read.enabled, read.ca, read.cert, read.key],
+      [true, "other.pem", "/etc/both.pem", undefined]
+    )
+    assert.isFalse(read.verifyHost)
+    await refused(readOptions(["-client-configuration", join(directory, "none")]))
+    await refused(tlsOptions({ enabled: true, ca: file, verifyHost: true }))
+    assert.isUndefined(await tlsOptions({ enabled: false, ca: file, verifyHost: true }))
+    await rm(directory, { recursive: true })
+  })
+})
+
+describe("paths", () => {
+  it("are complained of in ZooKeeper's words", () => {
+    for (const path of ["/", "/a", "/a/b.c", "/...", "/a/.b", "/日本"]) assert.isUndefined(pathComplaint(path), path)
+    for (const [path, complaint] of [
+      ["", "Path length must be > 0"],
+      ["a", "Path must start with / character"],
+      ["/a/", "Path must not end with / character"],
+      ["/a//b", 'Invalid path string "/a//b" caused by empty node name specified @3'],
+      ["/a/.", 'Invalid path string "/a/." caused by relative paths not allowed @3'],
+      ["/a/../b", 'Invalid path string "/a/../b" caused by relative paths not allowed @4'],
+      ["/a\u0001", 'Invalid path string "/a\u0001" caused by invalid character @2'],
+      ["/a\0b", 'Invalid path string "/a\0b" caused by null character not allowed @2']
+    ] as const) {
+      assert.strictEqual(pathComplaint(path), complaint)
     }
   })
 })
