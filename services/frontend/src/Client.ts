@@ -1,12 +1,15 @@
 import type { Socket } from "node:net"
 import type { Identity } from "@zkmesh/messages"
-import type { SessionId } from "@zkmesh/numbers"
+import type { SessionId, Zxid } from "@zkmesh/numbers"
 import { hex, WORD } from "@zkmesh/numbers"
 import { FrameSplitter } from "@zkmesh/protocol"
+import type { DigestServer } from "@zkmesh/sasl"
+import type { Carry } from "./carry/Carry.ts"
 import type { LargeRequests } from "./limits/largeRequests.ts"
 import type { Peer } from "./Peer.ts"
 import { Arrivals, Latency } from "./statistics.ts"
 import type { Traced } from "./tracing/RequestTracing.ts"
+import type { LineReader } from "./tracing/TraceWord.ts"
 
 /** Where a connection stands; it only ever goes forward. */
 export const Phase = {
@@ -24,11 +27,10 @@ export const Phase = {
 export type Phase = (typeof Phase)[keyof typeof Phase]
 
 /** Why a connection is not read from at the moment. */
-export const Hold = { Opening: 1, Outstanding: 2, Unsent: 4, Total: 8, Draining: 16 } as const
+export const Hold = { Opening: 1, Outstanding: 2, Unsent: 4, Total: 8, Draining: 16, Moving: 32 } as const
 
 /** Below this, pieces for one connection are copied into one; above, they are written side by side. */
 const COPY_BELOW = 64 * 1024
-const NO_ZXID = 0xffff_ffff
 
 /** One client's socket. What its bytes mean is the frontend's business; this keeps its state and writes. */
 export class Client {
@@ -42,7 +44,13 @@ export class Client {
   readonly arrivals = new Arrivals()
   phase: Phase = Phase.First
   identity: Identity
+  /** Whether it has proved enough to be served. */
+  mayAsk = true
+  /** Its SASL exchange, from its first token on. */
+  exchange: DigestServer | undefined
   peer: Peer | undefined
+  /** What it takes to go on at another peer; undefined if that is not possible, or there is no session yet. */
+  carry: Carry | undefined
   /** The ConnectRequest had the readOnly field: then the response has it as well. */
   echoReadOnly = false
   sessionId: SessionId = 0
@@ -68,12 +76,15 @@ export class Client {
   sent = 0
   lastOp = 0
   lastXid = -1
-  lastZxidHigh = NO_ZXID
-  lastZxidLow = NO_ZXID
+  private showsZxid = false
+  private lastZxidHigh = 0
+  private lastZxidLow = 0
   lastReplyAt = 0
   lastLatency = 0
   /** undefined: nothing is traced. */
   traced: Traced | undefined
+  /** What takes the line behind a four-letter word that has one. */
+  line: LineReader | undefined
   private holds = 0
   private out: Array<Uint8Array> = []
 
@@ -129,8 +140,12 @@ export class Client {
 
   /** As `cons` shows it: all ones before the first reply. */
   get lastZxid(): string {
-    const { lastZxidHigh: high, lastZxidLow: low } = this
-    return high === NO_ZXID ? "0xffffffffffffffff" : hex(high * WORD + low)
+    return this.showsZxid ? hex(this.lastZxidSeen) : "0xffffffffffffffff"
+  }
+
+  /** The zxid of the last reply; 0 before the first. */
+  get lastZxidSeen(): Zxid {
+    return this.lastZxidHigh * WORD + this.lastZxidLow
   }
 
   /** Whole frames; true if they are the first since the last `flush`, which has to follow. */
@@ -141,10 +156,12 @@ export class Client {
   /** Takes note of a run of replies: all of them were made at the zxid that is in the first one's header. */
   replied(bytes: Uint8Array, now: number): void {
     this.lastReplyAt = now
+    let at = 0
     // Events that setWatches makes up come first in its answer, and have no zxid.
-    if (bytes[4] === 0xff && bytes[7] === 0xff) return
-    this.lastZxidHigh = ((bytes[8]! << 24) | (bytes[9]! << 16) | (bytes[10]! << 8) | bytes[11]!) >>> 0
-    this.lastZxidLow = ((bytes[12]! << 24) | (bytes[13]! << 16) | (bytes[14]! << 8) | bytes[15]!) >>> 0
+    while (bytes[at + 4] === 0xff && bytes[at + 7] === 0xff) at += 4 + wordAt(bytes, at)
+    this.showsZxid = true
+    this.lastZxidHigh = wordAt(bytes, at + 8)
+    this.lastZxidLow = wordAt(bytes, at + 12)
   }
 
   /** Writes what has queued, in one go; returns how many bytes. */
@@ -209,7 +226,10 @@ export class Client {
     this.latency.reset()
     this.lastOp = 0
     this.lastXid = -1
-    this.lastZxidHigh = this.lastZxidLow = NO_ZXID
+    this.showsZxid = false
     this.lastReplyAt = this.lastLatency = 0
   }
 }
+
+const wordAt = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0

@@ -8,14 +8,18 @@
 import type { AddressInfo, Socket } from "node:net"
 import { type ActorContext, type ActorRef, type Handler, type Supervisor, spawn } from "@zkmesh/actor"
 import { Bus, type BusError, Dialled, type LinkEvent } from "@zkmesh/bus"
+import { CurrentHealth, type Report } from "@zkmesh/health"
 import { type FrontendToSession, frontendProtocol, type SessionToFrontend } from "@zkmesh/messages"
-import { CurrentTelemetry } from "@zkmesh/telemetry"
+import { CurrentMetrics } from "@zkmesh/metrics"
+import { CurrentTelemetry, type Telemetry } from "@zkmesh/telemetry"
 import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
-import { plainAddress } from "./auth.ts"
+import { plainAddress } from "./auth/address.ts"
 import { Client, Hold, Phase } from "./Client.ts"
 import { Conversation } from "./Conversation.ts"
+import { Carrier } from "./carry/Carrier.ts"
 import { Admission } from "./limits/Admission.ts"
 import { Flow } from "./limits/Flow.ts"
+import { type Frontends, frontendsOf } from "./operator/Frontends.ts"
 import { FrontendError, type FrontendOptions, type Settings, settingsOf } from "./options.ts"
 import { Peer } from "./Peer.ts"
 import { type DropReason, Statistics } from "./statistics.ts"
@@ -68,13 +72,23 @@ export const makeFrontend = (
     const logTraced = (message: string, traceId: string) =>
       void run(Effect.annotateLogs(Effect.logWarning(message), { trace_id: traceId }))
     const telemetry = yield* CurrentTelemetry
+    const server = frontendsOf(yield* CurrentMetrics)
+    const health = yield* CurrentHealth
     const tracing = telemetry && new RequestTracing(telemetry, settings.name, logTraced)
     let shell: Frontend | undefined
     yield* spawn<Message>(`frontend.${settings.name}`, (context) => {
-      shell = new Frontend(settings, context, bus, log, tracing)
+      shell = new Frontend(settings, context, bus, log, server, tracing)
       return shell.handle
     })
     const frontend = shell!
+    const leave = server.add(frontend)
+    const forget = health.probe(`frontend.${settings.name}`, () => frontend.health())
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        leave()
+        forget()
+      })
+    )
     yield* Effect.addFinalizer((exit) => {
       // A frontend that has failed answers nobody any more: there is nothing to wait for.
       const isAsked = Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)
@@ -90,6 +104,8 @@ export class Frontend {
   readonly handle: Handler<Message>
   readonly settings: Settings
   readonly statistics: Statistics
+  /** All doors of the same server: what an operator is told is about them together. */
+  readonly server: Frontends
   readonly flow: Flow
   readonly clients = new Map<number, Client>()
   readonly peers: ReadonlyArray<Peer>
@@ -103,7 +119,8 @@ export class Frontend {
   private readonly self: ActorRef<Message>
   private readonly log: Log
   private readonly loggedAt = new Map<DropReason, number>()
-  private readonly conversation: Conversation
+  readonly conversation: Conversation
+  readonly carrier: Carrier
   readonly door: Door
   private nextConn = 1
   private flushDue = false
@@ -118,8 +135,10 @@ export class Frontend {
     context: ActorContext<Message>,
     bus: Bus["Service"],
     log: Log,
+    server: Frontends,
     tracing?: RequestTracing | undefined
   ) {
+    this.server = server
     this.settings = settings
     this.tracing = tracing
     this.log = log
@@ -128,7 +147,7 @@ export class Frontend {
     this.wallClock = context.wallClock
     this.nextTurn = context.nextTurn
     this.randomBytes = context.randomBytes
-    this.statistics = new Statistics(context.now())
+    this.statistics = new Statistics(server.metrics)
     this.flow = new Flow(settings, this.statistics, () => this.scheduleFlush())
     const from = `frontend.${settings.name}`
     this.links = settings.peers.map((_sid, peer) => {
@@ -140,6 +159,7 @@ export class Frontend {
     })
     this.peers = settings.peers.map((sid, peer) => new Peer(sid, () => this.links[peer]!.link))
     this.links.forEach((link, peer) => void link.want({ address: `session.${settings.peers[peer]}`, for: undefined }))
+    this.carrier = new Carrier(this)
     this.conversation = new Conversation(this)
     const { tls, sessionlessTimeoutMs, tcpKeepAlive } = settings
     const admission = new Admission(settings, (reason) => this.count("tooManyConnections", reason))
@@ -158,6 +178,12 @@ export class Frontend {
       this.tracing?.flushed(this.now())
       if (this.drainedOf !== undefined) this.endAnswered()
     }
+  }
+
+  health(): Report {
+    const peer = this.serving()
+    if (peer === undefined) return { condition: "looking", why: `no peer serves, of ${this.settings.peers.join(", ")}` }
+    return { condition: "serving", why: `by peer ${peer.sid}` }
   }
 
   listen(): Effect.Effect<number, FrontendError> {
@@ -215,9 +241,18 @@ export class Frontend {
     )
   }
 
+  get telemetry(): Telemetry | undefined {
+    return this.tracing?.telemetry
+  }
+
   /** The first peer that serves: where new clients go. */
   serving(): Peer | undefined {
     return this.peers.find((peer) => peer.status.serving)
+  }
+
+  /** The first peer that serves and has a leader; else the first that serves. */
+  best(): Peer | undefined {
+    return this.peers.find(({ status }) => status.serving && status.role !== "looking") ?? this.serving()
   }
 
   // Peers.
@@ -242,7 +277,7 @@ export class Frontend {
     if (news === undefined || news === "opened") return
     if (news === "broken") {
       peer.lost()
-      for (const client of [...peer.clients]) this.end(client, "peerLost")
+      for (const client of [...peer.clients]) this.carrier.lose(client, "peerLost")
       return
     }
     const now = this.now()
@@ -281,6 +316,10 @@ export class Frontend {
   // Sockets.
 
   /** Runs a socket's callback. An exception ends the frontend, not the process, and never passes unnoticed. */
+  failed(cause: unknown): void {
+    this.self.tell({ _tag: "Failed", cause })
+  }
+
   private guard(callback: () => void): void {
     try {
       callback()
@@ -325,14 +364,16 @@ export class Frontend {
 
   /** The session service is told that the client has gone, once; requests that came before still reach it first. */
   private disconnect(client: Client): void {
-    const { peer } = client
-    if (peer === undefined) return
+    const { peer, carry } = client
+    this.carrier.forget(client)
+    if (peer === undefined && carry?.lostAt === undefined) return
+    if (carry !== undefined) carry.lostAt = undefined
     this.tracing?.gone(client, this.now())
     client.peer = undefined
-    peer.clients.delete(client)
+    peer?.clients.delete(client)
     this.flow.forget(client)
     this.flow.answered(client, client.outstanding, 0)
-    peer.send({ _tag: "Disconnected", conn: client.conn })
+    peer?.send({ _tag: "Disconnected", conn: client.conn })
   }
 
   /** Ends a connection in good order: what has been written leaves, then the client's own end is awaited for a while. */
@@ -370,6 +411,7 @@ export class Frontend {
 
   private watch(now: number): void {
     for (const peer of this.peers) peer.expire(now)
+    this.carrier.tick(now)
     this.tracing?.tick(now)
     for (const client of this.clients.values()) {
       if (client.holdsFor(Hold.Unsent) && this.isStuck(client, now)) {

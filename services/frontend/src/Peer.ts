@@ -24,6 +24,8 @@ interface Asked {
 export class Peer {
   readonly sid: Sid
   status: PeerStatus = SILENT
+  /** When its role changed last. */
+  since = 0
   readonly clients = new Set<Client>()
   private readonly linkOf: () => Link<FrontendToSession> | undefined
   /** Requests read in this turn of the event loop; they leave as one message. */
@@ -38,6 +40,16 @@ export class Peer {
   constructor(sid: Sid, linkOf: () => Link<FrontendToSession> | undefined) {
     this.sid = sid
     this.linkOf = linkOf
+  }
+
+  said(status: PeerStatus, now: number): void {
+    if (status.role !== this.status.role) this.since = now
+    this.status = status
+  }
+
+  /** It takes no clients for now: it will say when it does again. */
+  refuses(): void {
+    this.status = { ...this.status, serving: false }
   }
 
   /** Queues a request; the caller sees to it that `flush` follows. */

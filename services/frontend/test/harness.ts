@@ -76,7 +76,7 @@ export class PlayedSession extends Condition {
   accept({ conn, sessionId, password }: Connect): void {
     const { timeoutMs } = this
     const id = sessionId === 0 ? 1000 + conn : sessionId
-    this.link!.send({ _tag: "Connected", conn, sessionId: id, password, timeoutMs, readOnly: false })
+    this.link!.send({ _tag: "Connected", conn, sessionId: id, password, timeoutMs, readOnly: false, connection: id })
   }
 
   /** Answers the first `count` requests of a message, each with a frame of its own and zxid 99. */

@@ -47,6 +47,8 @@ export interface ZnodeServiceOptions {
   readonly skipAcl?: boolean
   /** How much the leader prepares ahead of what is applied. Default: 16 MiB. */
   readonly proposalWindowBytes?: number
+  /** Memory for the replies to everybody's last writes, bytes; a frontend whose peer dies asks for them. Default: 8 MiB. */
+  readonly recentReplyBytes?: number
 }
 
 type Message =
@@ -159,6 +161,7 @@ class Shell {
         containerCheckIntervalMs: checkMs,
         containerMaxPerCheck: Math.max(1, Math.ceil(((options.containerMaxPerMinute ?? 10_000) * checkMs) / 60_000)),
         containerMaxNeverUsedMs: options.containerMaxNeverUsedMs ?? 0,
+        recentReplyBytes: options.recentReplyBytes ?? 8 * 1024 * 1024,
         proposalWindowBytes: options.proposalWindowBytes ?? 16 * 1024 * 1024,
         figures: () => measures.metrics.figures("znode")
       },

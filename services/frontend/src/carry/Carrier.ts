@@ -1,0 +1,121 @@
+/**
+ * The failover that clients do not notice. When the peer that a client is attached to fails, or has no leader while
+ * another one has, the client keeps its socket: its session is attached to another peer, its watches are registered there
+ * as of the last zxid that it has seen, what it had written and the log has is answered from there, and the rest is asked
+ * again. The client sees latency.
+ *
+ * Where that would hide something from it (a persistent watch that has missed events, a read that has been overtaken, a
+ * session that somebody else has taken over) its connection is closed instead, and it goes on as ZooKeeper's clients do.
+ */
+import type { Resume, SessionToFrontend } from "@zkmesh/messages"
+import { type Client, Hold, Phase } from "../Client.ts"
+import type { Frontend } from "../Frontend.ts"
+import type { Peer } from "../Peer.ts"
+import type { DropReason } from "../statistics.ts"
+import { Carry } from "./Carry.ts"
+
+type Refusal = Extract<SessionToFrontend, { _tag: "Refused" }>["reason"]
+type Connected = Extract<SessionToFrontend, { _tag: "Connected" }>
+
+/** A peer that looks for a leader for longer than this, while another one has one, loses its clients to that one. */
+const LOOKING_MS = 1000
+
+export class Carrier {
+  private readonly frontend: Frontend
+  /** Those that have no peer. */
+  private readonly waiting = new Set<Client>()
+
+  constructor(frontend: Frontend) {
+    this.frontend = frontend
+  }
+
+  /** Takes care of a client whose session is there; with only one peer there is nowhere to carry it. */
+  take(client: Client, { password, connection, readOnly }: Connected): void {
+    if (this.frontend.peers.length > 1 && !readOnly) client.carry = new Carry(password, connection)
+  }
+
+  /** The client's peer can do nothing more for it. */
+  lose(client: Client, reason: DropReason): void {
+    const { frontend } = this
+    const { carry } = client
+    if (client.phase !== Phase.Open || carry === undefined || !carry.canMove) {
+      frontend.end(client, reason)
+      return
+    }
+    client.peer?.clients.delete(client)
+    client.peer = undefined
+    carry.lostAt ??= frontend.now()
+    client.hold(Hold.Moving)
+    this.waiting.add(client)
+    this.move(client)
+  }
+
+  /** The client has gone, or is here. */
+  forget(client: Client): void {
+    this.waiting.delete(client)
+  }
+
+  private move(client: Client): void {
+    const peer = this.frontend.best()
+    if (peer !== undefined) this.ask(client, peer, client.carry!.resume)
+  }
+
+  private ask(client: Client, peer: Peer, resume: Resume): void {
+    this.waiting.delete(client)
+    client.peer = peer
+    peer.clients.add(client)
+    peer.send({
+      _tag: "Connect",
+      conn: client.conn,
+      sessionId: client.sessionId,
+      password: client.carry!.password,
+      timeoutMs: client.timeoutMs,
+      lastZxidSeen: client.lastZxidSeen,
+      readOnly: false,
+      identity: client.identity,
+      resume
+    })
+  }
+
+  /** Its session is attached to the new peer. True if the client goes on. */
+  resumed(client: Client, peer: Peer, { connection, logged }: Connected): boolean {
+    const { frontend } = this
+    const again = client.carry!.resumed(connection, logged ?? 0, client.conn, client.lastZxidSeen)
+    if (typeof again === "string") {
+      frontend.drop(client, "inDoubt", again)
+      return false
+    }
+    for (const request of again) peer.add(request)
+    frontend.scheduleFlush()
+    frontend.statistics.moves++
+    client.lift(Hold.Moving)
+    return true
+  }
+
+  /** The new peer will not have it. */
+  refused(client: Client, reason: Refusal): void {
+    if (reason === "notServing") this.lose(client, "notServing")
+    else this.frontend.end(client, reason === "expired" ? "expired" : "closedByPeer")
+  }
+
+  /** Who waits goes on as soon as there is somewhere to go, and not longer than its session may be silent. */
+  tick(now: number): void {
+    for (const client of [...this.waiting]) {
+      if (now - client.carry!.lostAt! > client.timeoutMs) this.frontend.end(client, "peerLost")
+      else this.move(client)
+    }
+    for (const peer of this.frontend.peers) if (peer.clients.size > 0) this.leave(peer, now)
+  }
+
+  /** Peers find a new leader at about the same time: one that does not is not worth waiting for. */
+  private leave(peer: Peer, now: number): void {
+    if (peer.status.role !== "looking" || now - peer.since < LOOKING_MS) return
+    const best = this.frontend.best()
+    if (best === undefined || best.status.role === "looking" || best.status.epoch < peer.status.epoch) return
+    for (const client of [...peer.clients]) {
+      if (client.phase !== Phase.Open || client.carry?.canMove !== true || client.carry.lostAt !== undefined) continue
+      peer.send({ _tag: "Disconnected", conn: client.conn })
+      this.lose(client, "peerLost")
+    }
+  }
+}

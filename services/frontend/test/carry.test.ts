@@ -1,0 +1,196 @@
+/** What a frontend knows of a client that may have to go on elsewhere. */
+import { ClientRequest } from "@zkmesh/messages"
+import {
+  ErrorCode,
+  EventType,
+  JuteReader,
+  JuteWriter,
+  OpCode,
+  readSetWatches2Request,
+  writeEmptyReply,
+  writeNotification
+} from "@zkmesh/protocol"
+import { assert, describe, it } from "vitest"
+import { Carry } from "../src/carry/Carry.ts"
+
+const CONN = 7
+let xid = 1
+
+const request = (op: number, write: (writer: JuteWriter) => void = () => undefined): ClientRequest => {
+  const writer = new JuteWriter()
+  writer.int(0)
+  write(writer)
+  const bytes = writer.take()
+  return new ClientRequest(CONN, op === OpCode.ping ? -2 : xid++, op, bytes, 4, bytes.length)
+}
+const read = (op: number, path: string, watch: boolean) =>
+  request(op, (w) => {
+    w.ustring(path)
+    w.bool(watch)
+  })
+const write = () => request(OpCode.setData, (w) => w.ustring("/w"))
+const reply = (of: number, err: number = ErrorCode.OK): Uint8Array => {
+  const writer = new JuteWriter()
+  writeEmptyReply(writer, of, 50, err)
+  return writer.take()
+}
+const event = (type: EventType, path: string): Uint8Array => {
+  const writer = new JuteWriter()
+  writeNotification(writer, 50, type, path)
+  return writer.take()
+}
+const joined = (...frames: ReadonlyArray<Uint8Array>): Uint8Array => new Uint8Array(Buffer.concat(frames))
+
+const carry = () => new Carry(new Uint8Array(16), 100)
+/** Asks and is answered. */
+const done = (one: Carry, what: ClientRequest, err: number = ErrorCode.OK): void => {
+  one.asked(what)
+  one.told(reply(what.xid, err), 1)
+}
+const resumed = (one: Carry, logged: number): ReadonlyArray<ClientRequest> => {
+  const again = one.resumed(200, logged, CONN, 50)
+  assert(typeof again !== "string", String(again))
+  return again
+}
+/** What is registered anew: nothing if there is nothing. */
+const registered = (one: Carry) => {
+  const [first] = resumed(one, one.resume.answered)
+  if (first?.op !== OpCode.setWatches2) return undefined
+  const { relativeZxid, ...watches } = readSetWatches2Request(new JuteReader(first.buffer, first.start, first.end))
+  assert.equal(relativeZxid, 50)
+  return Object.fromEntries(Object.entries(watches).filter(([, paths]) => paths.length > 0))
+}
+
+describe("what a client waits for", () => {
+  it("is asked again in order, without what the log has", () => {
+    const one = carry()
+    done(one, write())
+    done(one, read(OpCode.getData, "/a", false))
+    const [inLog, alsoInLog, pending, behind] = [write(), write(), write(), read(OpCode.exists, "/b", false)]
+    for (const next of [inLog, alsoInLog, pending, behind]) one.asked(next)
+    assert.deepEqual(one.resume, { connection: 100, answered: 1 })
+    assert.deepEqual(resumed(one, 3), [pending, behind])
+    one.told(reply(inLog.xid), 1)
+    one.told(reply(alsoInLog.xid), 1)
+    assert.deepEqual(one.resume, { connection: 200, answered: 0 }, "they have no number in the new connection")
+    one.told(joined(reply(pending.xid), reply(behind.xid)), 2)
+    assert.deepEqual(one.resume, { connection: 200, answered: 1 })
+  })
+
+  it("counts what ends in an error like everything else, and pings not at all", () => {
+    const one = carry()
+    done(one, write(), ErrorCode.NONODE)
+    done(one, request(OpCode.ping))
+    done(
+      one,
+      request(OpCode.sync, (w) => w.ustring("/"))
+    )
+    assert.equal(one.resume.answered, 2)
+    const [first, ping, second] = [write(), request(OpCode.ping), write()]
+    for (const next of [first, ping, second]) one.asked(next)
+    assert.deepEqual(resumed(one, 4), [ping])
+  })
+
+  it("is not to be had if a write of its own has overtaken a read", () => {
+    const one = carry()
+    one.asked(read(OpCode.getData, "/a", false))
+    one.asked(write())
+    assert.match(String(one.resumed(200, 1, CONN, 50)), /read/)
+    assert.match(String(carry().resumed(200, 1, CONN, 50)), /not made/)
+  })
+
+  it("may be the end of its session", () => {
+    const one = carry()
+    assert.isUndefined(one.closing)
+    const close = request(OpCode.closeSession)
+    one.asked(close)
+    assert.equal(one.closing, close.xid)
+  })
+})
+
+describe("what a client watches", () => {
+  it("is what it has asked for with success, until it fires", () => {
+    const one = carry()
+    done(one, read(OpCode.getData, "/data", true))
+    done(one, read(OpCode.getData, "/none", true), ErrorCode.NONODE)
+    done(one, read(OpCode.getData, "/unwatched", false))
+    done(one, read(OpCode.exists, "/there", true))
+    done(one, read(OpCode.exists, "/absent", true), ErrorCode.NONODE)
+    done(one, read(OpCode.getChildren2, "/parent", true))
+    done(one, read(OpCode.getChildren, "/gone", true))
+    done(one, read(OpCode.exists, "/gone", true))
+    one.told(event(EventType.NodeDeleted, "/gone"), 0)
+    one.told(event(EventType.NodeChildrenChanged, "/data"), 0)
+    assert.deepEqual(registered(one), { data: ["/data", "/there"], exist: ["/absent"], child: ["/parent"] })
+  })
+
+  it("is known from runs of answers with events among them", () => {
+    const one = carry()
+    const set = request(OpCode.setWatches, (w) => {
+      w.long(1)
+      w.ustrings(["/fired", "/kept"])
+      w.ustrings([])
+      w.ustrings(["/dir"])
+    })
+    const [a, b] = [read(OpCode.getData, "/a", false), read(OpCode.getData, "/b", true)]
+    for (const next of [set, a, b]) one.asked(next)
+    one.told(joined(event(EventType.NodeDataChanged, "/fired"), reply(-8), reply(a.xid), reply(b.xid)), 3)
+    assert.deepEqual(registered(one), { data: ["/kept", "/b"], child: ["/dir"] })
+  })
+
+  it("ends when it is removed; what lasts beyond its events keeps the client where it is", () => {
+    const one = carry()
+    done(one, read(OpCode.getData, "/a", true))
+    const watch = (op: number, mode: number) =>
+      request(op, (w) => {
+        w.ustring("/a")
+        w.int(mode)
+      })
+    done(one, watch(OpCode.addWatch, 1))
+    assert.isFalse(one.canMove)
+    done(one, watch(OpCode.removeWatches, 5))
+    assert.isTrue(one.canMove)
+    done(one, watch(OpCode.removeWatches, 2))
+    assert.isUndefined(registered(one))
+  })
+
+  it("is registered before anything else is told, and the client does not hear of it", () => {
+    const one = carry()
+    done(one, read(OpCode.getData, "/mine", true))
+    done(one, read(OpCode.getData, "/other", true))
+    const [inLog, next] = [write(), read(OpCode.getChildren, "/dir", true)]
+    one.asked(inLog)
+    one.asked(next)
+    const again = resumed(one, 1)
+    assert.deepEqual([again.length, again[1]], [2, next])
+    assert.isTrue(one.isRegistering)
+    assert.deepEqual(one.release(reply(inLog.xid), 1), [], "its event comes first")
+    const fired = event(EventType.NodeDataChanged, "/mine")
+    const told = one.release(joined(fired, reply(-8), reply(next.xid)), 2)
+    assert.deepEqual(
+      told.map(({ bytes, answers }) => [Buffer.from(bytes).toString("hex"), answers]),
+      [
+        [Buffer.from(fired).toString("hex"), 0],
+        [Buffer.from(reply(inLog.xid)).toString("hex"), 1],
+        [Buffer.from(reply(next.xid)).toString("hex"), 1]
+      ]
+    )
+    assert.isFalse(one.isRegistering)
+    assert.deepEqual(registered(one), { data: ["/other"], child: ["/dir"] })
+  })
+
+  it("keeps what was held back if the new peer fails as well", () => {
+    const one = carry()
+    done(one, read(OpCode.getData, "/a", true))
+    const inLog = write()
+    one.asked(inLog)
+    resumed(one, 1)
+    one.release(reply(inLog.xid), 1)
+    resumed(one, 0)
+    const told = one.release(joined(event(EventType.NodeDeleted, "/a"), reply(-8)), 1)
+    assert.deepEqual(
+      told.map(({ answers }) => answers),
+      [0, 1]
+    )
+  })
+})
