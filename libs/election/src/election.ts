@@ -154,6 +154,8 @@ export class FastLeaderElection {
 
   /** Also somebody whom a reconfiguration makes a voter that this peer has not got: it may have the best log of all. */
   private isCandidate(heard: Notification): boolean {
+    // A voter that does not know yet that it is one offers nobody, but what it hears it will repeat.
+    if (heard.leader === NO_VOTE.leader) return true
     if (this.voters.has(heard.leader) || this.newcomers.has(heard.leader)) return true
     if (heard.proposed === undefined) return false
     for (const sid of parseConfiguration(heard.proposed).quorum.voters) this.newcomers.add(sid)
@@ -197,9 +199,7 @@ export class FastLeaderElection {
     const { sid } = this.options
     if (this.state === "idle" || heard.from === sid || (heard.to !== 0 && heard.to !== sid)) return
     if (this.state === "looking") this.compare(heard.configuration)
-    // A voter that does not know yet that it is one offers nobody.
-    const isQuestion = !this.voters.has(heard.from) || heard.leader === NO_VOTE.leader
-    if (isQuestion || (this.state !== "looking" && heard.state === "looking")) this.answer(heard)
+    if (!this.voters.has(heard.from) || (this.state !== "looking" && heard.state === "looking")) this.answer(heard)
     else if (this.state !== "looking") return
     else if (heard.state === "looking" && this.isCandidate(heard)) this.hearLooking(now, heard)
     else if (heard.state !== "observing" && this.voters.has(heard.leader)) this.hearSettled(now, heard)

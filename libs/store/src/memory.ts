@@ -113,7 +113,9 @@ const logOf = (disk: Disk): LogStore["Service"] => ({
       const { committed, proposed } = database.configuration
       const version = versionOf(proposed)
       const isLogged = version <= checkpoint || lastAtOrBefore(database, version) === version
-      return { ...recovered, configuration: { committed, proposed: isLogged ? proposed : undefined } }
+      // For good: a later checkpoint must not make it look as if it had been in the log.
+      database.configuration = { committed, proposed: isLogged ? proposed : undefined }
+      return { ...recovered, configuration: database.configuration }
     })
   ),
   lost: Effect.never,
@@ -297,6 +299,10 @@ const restoreOf = (disk: Disk, zxid: Zxid) => {
       database.checkpoint = database.floor = zxid
       database.digest = reader.digest
       database.batches = []
+      // It was in the log that is no more.
+      if (database.configuration !== undefined) {
+        database.configuration = { ...database.configuration, proposed: undefined }
+      }
     })
   }
 }

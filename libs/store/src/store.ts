@@ -47,7 +47,10 @@ export interface StoreSizes {
 /** A writer for a checkpoint that comes from elsewhere (SNAP): all or nothing. */
 export interface Restore {
   readonly write: (chunk: Uint8Array) => Effect.Effect<void, StoreError>
-  /** Replaces checkpoint and log in one database transaction: afterwards floor = checkpoint = last = its zxid. */
+  /**
+   * Replaces checkpoint and log in one database transaction: afterwards floor = checkpoint = last = its zxid, and no
+   * configuration is proposed.
+   */
   readonly commit: Effect.Effect<void, StoreError>
 }
 

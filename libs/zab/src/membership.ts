@@ -86,6 +86,13 @@ export class Membership {
     this.hasChanged = true
   }
 
+  /** The log is another's now, which knows what is committed in it: a proposed one has gone with the old log. */
+  replaced(): void {
+    if (this.proposed === undefined) return
+    this.proposed = undefined
+    this.hasChanged = true
+  }
+
   /** Somebody knows this one to be committed. False if it is no news. */
   adopt(configuration: Configuration): boolean {
     if (configuration.version <= this.committed.version) return false

@@ -174,8 +174,8 @@ export class PeerState {
     )
     this.log.restored(zxid)
     this.retention.restored(zxid)
+    this.membership.replaced()
     this.commitTo(zxid)
-    this.membership.truncated(zxid)
     this.feed.reload(zxid)
   }
 

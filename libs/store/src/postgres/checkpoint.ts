@@ -250,6 +250,8 @@ export class CheckpointRestore {
     await this.copy.finish()
     await inSlices(this.sessions, (records) => upsertSessions(connection, records))
     await connection.query("UPDATE epochs SET floor = $1", [zxid])
+    // It was in the log that is no more.
+    await connection.query("UPDATE configuration SET proposed = NULL")
     await connection.query(SET_CHECKPOINT, [zxid, reader.digest])
     await connection.query("COMMIT")
   }

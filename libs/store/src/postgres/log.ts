@@ -121,6 +121,8 @@ export class PostgresLog {
     const version = versionOf(proposed)
     const isLogged = version <= checkpoint || (await log.has(version))
     const configuration = { committed, proposed: isLogged ? proposed : undefined }
+    // For good: a later checkpoint must not make it look as if it had been in the log.
+    if (!isLogged) await log.setConfiguration(configuration)
     return { log, recovered: { ...recovered, configuration } }
   }
 

@@ -43,7 +43,8 @@ export class Disk {
     const { committed, proposed } = this.configuration
     const version = proposed === undefined ? 0 : parseConfiguration(proposed).version
     const isLogged = version <= this.checkpoint.zxid || this.lastAtOrBefore(version) === version
-    return { ...recovered, configuration: { committed, proposed: isLogged ? proposed : undefined } }
+    this.configuration = { committed, proposed: isLogged ? proposed : undefined }
+    return { ...recovered, configuration: this.configuration }
   }
 
   append(batch: TxnBatch): void {
@@ -131,6 +132,7 @@ export class Disk {
     this.checkpoint = checkpoint
     this.floor = checkpoint.zxid
     this.log = []
+    if (this.configuration !== undefined) this.configuration = { ...this.configuration, proposed: undefined }
     this.restoring = undefined
   }
 }
