@@ -1,22 +1,41 @@
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { clients } from "./clients/index.ts"
 import { check, digestOf, dump } from "./recorder/checker.ts"
+import { Session } from "./recorder/session.ts"
 import { Workload } from "./recorder/workload.ts"
+import { OtlpReceiver, type Span } from "./setup/otlp.ts"
+import { checkWrite, writeTrace } from "./setup/traceTree.ts"
 import { Mesh, serving } from "./setup/zkmesh.ts"
 
 describe("the mesh placement: a process per service, and two frontends more", () => {
   let mesh: Mesh
+  let receiver: OtlpReceiver
 
   beforeAll(async () => {
-    mesh = await Mesh.start(2)
+    receiver = await OtlpReceiver.start()
+    const endpoint = `telemetry.traces.endpoint=${receiver.url}/v1/traces`
+    mesh = await Mesh.start(2, { settings: [endpoint, "telemetry.traces.ratio=0", "telemetry.traces.slowMs=1"] })
   })
-  afterAll(() => mesh?.stop())
+  afterAll(async () => {
+    await mesh?.stop()
+    receiver?.stop()
+  })
 
   it("runs five services for each of three peers, and two more frontends", async () => {
     assert.strictEqual(mesh.services.size + mesh.frontends.length, 17)
     const modes = await serving(mesh.ports)
     assert.strictEqual(modes.length, 5)
     assert.include(modes, "leader")
+  })
+
+  it("finds the whole way of a request that has turned out to be slow", async () => {
+    const session = await Session.open({ ports: mesh.ports.slice(3), timeoutMs: 10_000 })
+    assert.strictEqual((await session.create("/slow", "")).error, 0)
+    const isIt = (span: Span) =>
+      span.name.startsWith("zookeeper/create") && span.attributes.get("zookeeper.path") === "/slow"
+    const root = await receiver.until((spans) => spans.find(isIt), "the slow request")
+    checkWrite(root, await writeTrace(receiver, root))
+    await session.close()
   })
 
   it.each(clients)("serves $name", { timeout: 200_000 }, ({ check: run }) => run(mesh.connect))

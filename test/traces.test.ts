@@ -3,28 +3,8 @@ import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { OtlpReceiver, type Span } from "./setup/otlp.ts"
 import { tools } from "./setup/packages.ts"
 import { run } from "./setup/processes.ts"
+import { checkWrite, isParent, one, PEERS, serviceOf, writeTrace } from "./setup/traceTree.ts"
 import { Servers } from "./setup/zkmesh.ts"
-
-/** Clocks of processes on one machine differ by less. */
-const SKEW_NS = 2_000_000n
-const PEERS = [1, 2, 3]
-
-/** The one span of a trace by this name, at this peer if it is given. */
-const one = (trace: ReadonlyArray<Span>, name: string, peer?: number): Span => {
-  const found = trace.filter(
-    (span) => span.name === name && (peer === undefined || span.attributes.get("zookeeper.peer") === peer)
-  )
-  assert.strictEqual(found.length, 1, `${name} at ${peer ?? "any peer"} among ${trace.map((span) => span.name)}`)
-  return found[0]!
-}
-
-const isParent = (parent: Span, child: Span): void => {
-  assert.strictEqual(child.parentId, parent.spanId, `${child.name} follows from ${parent.name}`)
-  assert.isTrue(parent.start <= child.start + SKEW_NS, `${child.name} begins before ${parent.name}`)
-  assert.isTrue(child.start <= child.end, `${child.name} ends before it begins`)
-}
-
-const serviceOf = (span: Span): unknown => span.resource.get("service.name")
 
 const rootOf = (session: string, op: string) => (spans: ReadonlyArray<Span>) =>
   spans.find((span) => span.name === `zookeeper/${op}` && span.attributes.get("zookeeper.session.id") === session)
@@ -57,59 +37,11 @@ describe("traces, as an OTLP receiver gets them from servers over NATS", () => {
     receiver?.stop()
   })
 
-  /** The whole trace of a write, once every peer has told its part. */
-  const writeTrace = async (root: Span): Promise<ReadonlyArray<Span>> =>
-    receiver.until(() => {
-      const trace = receiver.trace(root.traceId)
-      const counts = (name: string) => trace.filter((span) => span.name === name).length
-      return counts("append") === 3 && counts("apply") === 3 && counts("commit") === 1 && counts("reply") === 1
-        ? trace
-        : undefined
-    }, `the trace of ${root.name}`)
-
-  /** Checks a write's way through the ensemble, from the frontend to every log and back. */
-  const checkWrite = (root: Span, trace: ReadonlyArray<Span>): void => {
-    assert.strictEqual(root.parentId, "")
-    assert.strictEqual(serviceOf(root), "zkmesh-frontend")
-    const session = one(trace, `session ${root.attributes.get("zookeeper.op")}`)
-    isParent(root, session)
-    assert.strictEqual(session.attributes.get("zookeeper.peer"), follower)
-    const prepare = one(trace, "prepare", leader)
-    isParent(session, prepare)
-    assert.strictEqual(serviceOf(prepare), "zkmesh-znode")
-    const propose = one(trace, "propose")
-    isParent(prepare, propose)
-    assert.strictEqual(propose.resource.get("zookeeper.peer"), leader)
-    for (const sid of PEERS) {
-      const append = one(trace, "append", sid)
-      isParent(propose, append)
-      const flush = trace.filter((span) => span.parentId === append.spanId && span.name === "INSERT log")
-      assert.strictEqual(flush.length, 1)
-      isParent(append, flush[0]!)
-      assert.strictEqual(flush[0]!.attributes.get("db.system.name"), "postgresql")
-      assert.strictEqual(flush[0]!.resource.get("service.instance.id"), `broadcast.${sid}`)
-    }
-    const acknowledge = one(trace, "acknowledge")
-    const acker = acknowledge.attributes.get("zookeeper.ack.peer")
-    assert.strictEqual(acknowledge.attributes.get("zookeeper.ack.made_quorum"), true)
-    isParent(one(trace, "append", acker as number), acknowledge)
-    const commit = one(trace, "commit")
-    isParent(acknowledge, commit)
-    for (const sid of PEERS) isParent(commit, one(trace, "apply", sid))
-    const reply = one(trace, "reply", follower)
-    isParent(one(trace, "apply", follower), reply)
-    assert.isTrue(root.start <= session.start + SKEW_NS && reply.end <= root.end + SKEW_NS, "the reply is within")
-    const zxids = new Set(trace.map((span) => span.attributes.get("zookeeper.zxid")).filter((zxid) => zxid))
-    assert.strictEqual(zxids.size, 1, "all speak of one transaction")
-    const ids = new Set(trace.map((span) => span.spanId))
-    assert.strictEqual(ids.size, trace.length)
-    for (const span of trace) assert.isTrue(span.parentId === "" || ids.has(span.parentId), `${span.name} is an orphan`)
-  }
-
   it("follow a create at a follower through every service and every peer", async () => {
     const root = await receiver.until(rootOf(sessions.main, "create"), "the create")
-    checkWrite(root, await writeTrace(root))
+    checkWrite(root, await writeTrace(receiver, root))
     assert.strictEqual(root.kind, 2)
+    assert.strictEqual(root.attributes.get("zookeeper.peer"), follower)
     assert.strictEqual(root.attributes.get("zookeeper.path"), "/traced")
     assert.isAbove(Number(root.attributes.get("zookeeper.xid")), 0)
     assert.strictEqual(root.attributes.get("rpc.system.name"), "zookeeper")
@@ -119,7 +51,7 @@ describe("traces, as an OTLP receiver gets them from servers over NATS", () => {
 
   it("follow a multi as one transaction", async () => {
     const root = await receiver.until(rootOf(sessions.main, "multi"), "the multi")
-    checkWrite(root, await writeTrace(root))
+    checkWrite(root, await writeTrace(receiver, root))
     assert.strictEqual(root.attributes.get("zookeeper.multi.operations"), 2)
   })
 
@@ -139,7 +71,7 @@ describe("traces, as an OTLP receiver gets them from servers over NATS", () => {
 
   it("link a watch that has fired with the write that fired it", async () => {
     const write = await receiver.until(rootOf(sessions.other, "setData"), "the write")
-    const trace = await writeTrace(write)
+    const trace = await writeTrace(receiver, write)
     const isOurs = (span: Span) =>
       span.name === "watch NodeDataChanged" && span.attributes.get("zookeeper.path") === "/traced"
     const watch = await receiver.until((spans) => spans.find(isOurs), "the watch")
@@ -150,7 +82,7 @@ describe("traces, as an OTLP receiver gets them from servers over NATS", () => {
 
   it("link the spans of batches with the requests that they carried", async () => {
     const root = await receiver.until(rootOf(sessions.main, "create"), "the create")
-    const append = one(await writeTrace(root), "append", leader)
+    const append = one(await writeTrace(receiver, root), "append", leader)
     const group = await receiver.until(
       (spans) => spans.find((span) => span.name === "group commit" && span.spanId === append.links[0]?.spanId),
       "the group commit"
@@ -161,7 +93,7 @@ describe("traces, as an OTLP receiver gets them from servers over NATS", () => {
   it("show the beginning and the expiry of a session", async () => {
     const isCreated = rootOf(sessions.silent, "createSession")
     const created = await receiver.until(isCreated, "the session's beginning")
-    checkWrite(created, await writeTrace(created))
+    checkWrite(created, await writeTrace(receiver, created))
     const isExpired = (span: Span) =>
       span.name === "expire session" && span.attributes.get("zookeeper.session.id") === sessions.silent
     const expiry = await receiver.until((spans) => spans.find(isExpired), "the expiry")
