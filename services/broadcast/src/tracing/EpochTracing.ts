@@ -17,7 +17,7 @@ interface Establishing {
 
 interface Synchronising {
   readonly leader: Sid
-  readonly start: number
+  start: number
   readonly context: TraceContext
   /** The leader's span, if it began with us. */
   parent: TraceContext | undefined
@@ -89,6 +89,8 @@ export class EpochTracing {
       case "LeaderInfo":
         synchronising.epoch = message.epoch
         synchronising.parent = message.trace
+        // In the leader's trace it begins with the leader's word: before that the leader may not have known of itself.
+        if (message.trace !== undefined) synchronising.start = now
         return
       case "Diff":
         this.begin("DIFF", now)
