@@ -149,4 +149,45 @@ const tls = {
   )
 }
 
-export const doorKnobs = { ...tls, ...limits, ...connectionThrottle }
+const HASHES = ["SHA1", "SHA-1", "SHA256", "SHA-256", "SHA384", "SHA-384", "SHA512", "SHA-512", "SHA3-256", "SHA3-512"]
+
+const authentication = {
+  jaasLoginConfig: maybe(
+    text,
+    mapped("path", "a JAAS file, as for java.security.auth.login.config: the users of its Server section may use SASL")
+  ),
+  "sasl.users": maybe(words, ours("user:password list", "such users without a file, or beside it")),
+  superUser: maybe(words, mapped("list", "SASL users who may do everything (ZooKeeper's superUser and superUser.N)")),
+  "SASLAuthenticationProvider.superPassword": maybe(text, zookeeper("text", "the password of the SASL user super")),
+  sessionRequireClientSASLAuth: knob(
+    flag,
+    "false",
+    zookeeper("true or false", "requests are only taken from clients that have proved themselves by SASL")
+  ),
+  "enforce.auth.enabled": knob(
+    flag,
+    "false",
+    zookeeper(
+      "true or false",
+      "requests are only taken from clients that have proved themselves by one of enforce.auth.schemes"
+    )
+  ),
+  "enforce.auth.schemes": maybe(words, zookeeper("list", "of digest, sasl, x509, ip")),
+  allowSaslFailedClients: knob(
+    flag,
+    "false",
+    zookeeper("true or false", "who fails to prove itself by SASL may go on as nobody")
+  ),
+  "DigestAuthenticationProvider.enabled": knob(
+    flag,
+    "true",
+    zookeeper("true or false", "clients may prove themselves by user:password (addauth digest)")
+  ),
+  "DigestAuthenticationProvider.digestAlg": knob(
+    Schema.Literals(HASHES),
+    "SHA1",
+    zookeeper("choice", "the hash of digest ids; must be the same on every server")
+  )
+}
+
+export const doorKnobs = { ...tls, ...authentication, ...limits, ...connectionThrottle }

@@ -113,10 +113,6 @@ export const IGNORED: ReadonlyArray<Foreign> = [
   {
     why: "not offered by this version",
     keys: [
-      "superUser",
-      "superUser.N",
-      "SASLAuthenticationProvider.*",
-      "DigestAuthenticationProvider.digestAlg",
       "authProvider.*",
       "kerberos.*",
       "letAnySaslUserDoX",
@@ -142,35 +138,15 @@ export const IGNORED: ReadonlyArray<Foreign> = [
 export const REFUSED: ReadonlyArray<Foreign> = [
   { why: "quorums are majorities here", keys: ["group.N", "weight.N"] },
   { why: "the server.N lines belong into zoo.cfg itself", keys: ["dynamicConfigFile"] },
-  {
-    why: "SASL and enforced authentication are not offered by this version",
-    keys: [
-      "sessionRequireClientSASLAuth",
-      "enforce.auth.*",
-      "allowSaslFailedClients",
-      "DigestAuthenticationProvider.enabled"
-    ]
-  }
+  { why: "write superUser as one list", keys: ["superUser.N"] }
 ]
 
-/** Values of refused keys that say what holds anyway. */
-const HARMLESS: ReadonlySet<string> = new Set([
-  "sessionRequireClientSASLAuth=false",
-  "enforce.auth.enabled=false",
-  "allowSaslFailedClients=false",
-  "DigestAuthenticationProvider.enabled=true"
-])
-
 /** What becomes of a key that is ZooKeeper's but none of ours; undefined if ZooKeeper does not know it either. */
-export const foreign = (
-  key: string,
-  value: string
-): { readonly kind: "ignored" | "refused"; readonly why: string } | undefined => {
+export const foreign = (key: string): { readonly kind: "ignored" | "refused"; readonly why: string } | undefined => {
   const refused = REFUSED.find((entry) => entry.keys.some((pattern) => matches(pattern, key)))
   const ignored = IGNORED.find((entry) => entry.keys.some((pattern) => matches(pattern, key)))
   if (ignored !== undefined) return { kind: "ignored", why: ignored.why }
   if (refused === undefined) return undefined
-  if (HARMLESS.has(`${key}=${value}`)) return { kind: "ignored", why: "that is how it is here anyway" }
   return { kind: "refused", why: refused.why }
 }
 

@@ -180,7 +180,10 @@ const own = {
   "znode.recentReplyBytes": knob(
     whole(1024, INT),
     "8388608",
-    ours("bytes", "the replies to everybody's last writes, for clients whose peer has died and who are carried over here")
+    ours(
+      "bytes",
+      "the replies to everybody's last writes, for clients whose peer has died and who are carried over here"
+    )
   ),
   "broadcast.commitLingerMs": knob(
     count,

@@ -109,7 +109,7 @@ const collect = (sources: Sources, notices: Array<string>): ReadonlyMap<string, 
 }
 
 const judgeForeign = ({ key, value, source }: Entry, notices: Array<string>): void => {
-  const verdict = foreign(key, value)
+  const verdict = foreign(key)
   if (verdict?.kind === "refused") throw new ConfigError({ key, reason: verdict.why, source })
   if (verdict?.kind === "ignored") {
     if (key === "electionAlg" && value !== "3") {
@@ -120,14 +120,14 @@ const judgeForeign = ({ key, value, source }: Entry, notices: Array<string>): vo
   }
   const bare = key.startsWith("zookeeper.") ? key.slice("zookeeper.".length) : undefined
   const hint =
-    bare !== undefined && (Object.hasOwn(Knobs.fields, bare) || foreign(bare, value) !== undefined)
+    bare !== undefined && (Object.hasOwn(Knobs.fields, bare) || foreign(bare) !== undefined)
       ? `; in zoo.cfg it is written ${bare}`
       : didYouMean(key, [...Object.keys(Knobs.fields), "dataLogDir", "secureClientPort"])
   throw new ConfigError({ key, reason: `unknown key${hint}`, source })
 }
 
 /** Values that do not belong into a terminal or a log. */
-const SECRET = /password|token|url/
+const SECRET = /password|token|url|sasl\.users/i
 
 const format = makeFormatterStandardSchemaV1()
 

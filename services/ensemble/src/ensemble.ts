@@ -6,6 +6,7 @@ import type { Sid } from "@zkmesh/numbers"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { announce, counted } from "./announce.ts"
+import { readAuthentication } from "./authentication.ts"
 import { readTls } from "./certificates.ts"
 import { claimDataDir, inspectDataDir } from "./dataDir.ts"
 import { type Door, doorsAt } from "./doors.ts"
@@ -31,8 +32,9 @@ export const runEnsemble = (config: Config, asked: Asked) =>
     })
     const { members, seats, dataDir } = planned
     const tls = yield* readTls(config)
+    const authentication = yield* readAuthentication(config)
     const doors = seats.flatMap((seat) =>
-      doorsAt(seat.endpoint, seat.secure, tls).map((door) => ({ sid: seat.sid, door }))
+      doorsAt(seat.endpoint, seat.secure, tls, authentication).map((door) => ({ sid: seat.sid, door }))
     )
     const endpoints = doors.map(({ door }) => door.endpoint)
     yield* checkPorts(endpoints, ": choose others with --port")

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path"
 import { type Config, ConfigError } from "@zkmesh/config"
 import type { Sid } from "@zkmesh/numbers"
 import * as Effect from "effect/Effect"
+import { readAuthentication } from "./authentication.ts"
 import { busLayer } from "./buses.ts"
 import { readTls } from "./certificates.ts"
 import { type Door, doorsAt } from "./doors.ts"
@@ -78,7 +79,7 @@ export const doorsOf = (config: Config, plain: Endpoint | undefined, missing: st
     const { clientPortAddress, secureClientPort, secureClientPortAddress } = config.knobs
     const host = secureClientPortAddress ?? clientPortAddress ?? EVERYWHERE
     const secure = secureClientPort === undefined ? undefined : { host, port: secureClientPort }
-    const doors = doorsAt(plain, secure, yield* readTls(config))
+    const doors = doorsAt(plain, secure, yield* readTls(config), yield* readAuthentication(config))
     if (doors.length === 0) return yield* new ConfigError({ key: "clientPort", reason: missing })
     yield* checkPorts(
       doors.map((door) => door.endpoint),

@@ -44,6 +44,7 @@ export const peerSettings = ({ knobs, servers }: Config, sid: Sid, { voters, obs
     znode: {
       sid,
       snapCount: knobs.snapCount,
+      recentReplyBytes: knobs["znode.recentReplyBytes"],
       checkpointIntervalMs: knobs["checkpoint.intervalMs"],
       tickTimeMs,
       syncLimit,
@@ -88,7 +89,7 @@ export const frontendSettings = (
     ...limitsOf(knobs),
     maxFrameBytes: knobs["jute.maxbuffer"],
     fourLetterWords: words.includes("*") ? "*" : [...new Set(["srvr", ...words])],
-    superDigest: knobs["DigestAuthenticationProvider.superDigest"],
+    authentication: door.authentication,
     configuration: shown(config, door, sid),
     sessionlessTimeoutMs: knobs["nio.sessionlessCnxnTimeout"],
     tcpKeepAlive: knobs.clientTcpKeepAlive,

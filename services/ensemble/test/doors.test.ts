@@ -3,10 +3,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { readConfig } from "@zkmesh/config"
+import { DEFAULT_AUTHENTICATION } from "@zkmesh/service-frontend"
 import { Effect } from "effect"
 import { readTls } from "../src/certificates.ts"
 import { doorName, doorsAt } from "../src/doors.ts"
 
+const authentication = DEFAULT_AUTHENTICATION
 const CERTIFICATES = join(import.meta.dirname, "../../frontend/test/certificates")
 const read = (name: string) => Effect.promise(() => readFile(join(CERTIFICATES, name), "utf8"))
 const tlsOf = (text: string) => Effect.flatMap(readConfig({ file: { name: "zoo.cfg", text } }), readTls)
@@ -36,13 +38,13 @@ describe("TLS for clients", () => {
       assert.deepStrictEqual([tls?.ca, tls?.clientAuth], [yield* read("ca.pem"), "want"])
       const plain = { host: "h", port: 2181 }
       const secure = { host: "h", port: 2281 }
-      assert.deepStrictEqual(doorsAt(plain, secure, tls), [
-        { endpoint: plain, tls: undefined },
-        { endpoint: secure, tls: { ...tls!, unified: false } }
+      assert.deepStrictEqual(doorsAt(plain, secure, tls, authentication), [
+        { endpoint: plain, tls: undefined, authentication },
+        { endpoint: secure, tls: { ...tls!, unified: false }, authentication }
       ])
-      assert.deepStrictEqual(doorsAt(undefined, undefined, undefined), [])
+      assert.deepStrictEqual(doorsAt(undefined, undefined, undefined, authentication), [])
       const unified = yield* tlsOf(`clientPort=2181\nclient.portUnification=true\nssl.keyStore.location=${keyStore}`)
-      const [door] = doorsAt(plain, undefined, unified)
+      const [door] = doorsAt(plain, undefined, unified, authentication)
       assert.deepStrictEqual([door?.tls?.unified, doorName("1", door!)], [true, "1"])
     })
   )

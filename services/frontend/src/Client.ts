@@ -9,7 +9,6 @@ import type { LargeRequests } from "./limits/largeRequests.ts"
 import type { Peer } from "./Peer.ts"
 import { Arrivals, Latency } from "./statistics.ts"
 import type { Traced } from "./tracing/RequestTracing.ts"
-import type { LineReader } from "./tracing/TraceWord.ts"
 
 /** Where a connection stands; it only ever goes forward. */
 export const Phase = {
@@ -84,7 +83,7 @@ export class Client {
   /** undefined: nothing is traced. */
   traced: Traced | undefined
   /** What takes the line behind a four-letter word that has one. */
-  line: LineReader | undefined
+  line: { push(bytes: Uint8Array): void; end(): void } | undefined
   private holds = 0
   private out: Array<Uint8Array> = []
 

@@ -1,5 +1,5 @@
 /** What clients say, and what they are told: the first frame, requests, replies. */
-import type { SessionToFrontend } from "@zkmesh/messages"
+import type { Identity, SessionToFrontend } from "@zkmesh/messages"
 import { ClientRequest } from "@zkmesh/messages"
 import {
   type ConnectResponse,
@@ -14,27 +14,31 @@ import {
   writeConnectResponse,
   writeEmptyReply
 } from "@zkmesh/protocol"
-import { authenticate } from "./auth.ts"
+import { Authenticator } from "./auth/Authenticator.ts"
 import { type Client, Hold, Phase } from "./Client.ts"
 import { FourLetterWords } from "./FourLetterWords.ts"
 import type { Frontend } from "./Frontend.ts"
 import { ConnectionThrottle } from "./limits/connectionThrottle.ts"
 import type { Peer } from "./Peer.ts"
-import { AUTH, FORWARD, fateOf, SASL } from "./requests.ts"
+import { AUTH, FORWARD, fateOf, latencyKindOf, SASL } from "./requests.ts"
+import { OTHER } from "./statistics.ts"
 
 const HEADER_BYTES = 8
 /** There may be another frame, but no room for it. */
 const STALLED = "stalled"
-const REFUSALS = { ahead: "ahead", readOnly: "readOnly", notServing: "notServing" } as const
+const REFUSALS = { ahead: "ahead", readOnly: "readOnly", notServing: "notServing", moved: "closedByPeer" } as const
+type Refusal = Extract<SessionToFrontend, { _tag: "Refused" }>["reason"]
 
 export class Conversation {
   private readonly frontend: Frontend
   private readonly words: FourLetterWords
   private readonly writer = new JuteWriter()
-  private readonly throttle: ConnectionThrottle
+  readonly throttle: ConnectionThrottle
+  private readonly authenticator: Authenticator
 
   constructor(frontend: Frontend) {
     this.frontend = frontend
+    this.authenticator = new Authenticator(frontend.settings.authentication)
     this.throttle = new ConnectionThrottle(frontend.settings.connectionThrottle, frontend.now(), Math.random)
     this.words = new FourLetterWords(frontend)
   }
@@ -43,17 +47,22 @@ export class Conversation {
 
   data(client: Client, chunk: Buffer): void {
     // Said to somebody who has hung up, or behind a four-letter word.
-    if (client.phase >= Phase.Ending || client.phase === Phase.Word) return
+    if (client.phase >= Phase.Ending) return
+    if (client.phase === Phase.Word) {
+      client.line?.push(chunk)
+      return
+    }
     this.frontend.statistics.bytesReceived += chunk.length
     client.splitter.push(chunk)
     client.arrivedAt = this.frontend.now()
     if (client.phase === Phase.First) this.first(client)
-    else if (client.phase === Phase.Open) this.requests(client, client.arrivedAt)
+    else if (client.phase === Phase.Open && !client.holdsFor(Hold.Moving)) this.requests(client, client.arrivedAt)
   }
 
   /** The client will say nothing more: it has gone. One that has asked with a four-letter word is waiting for the text. */
   ended(client: Client): void {
     if (client.phase !== Phase.Word) client.socket.destroy()
+    else client.line?.end()
   }
 
   /** What follows the first frame waits in the splitter until there is a session. */
@@ -79,6 +88,7 @@ export class Conversation {
     }
     client.echoReadOnly = request.readOnly !== undefined
     client.phase = Phase.Opening
+    client.mayAsk = this.authenticator.isEnough(client.identity)
     frontend.statistics.connectionRequests++
     if (!this.throttle.admits(request.sessionId === 0 ? "global" : "renew", frontend.now())) {
       frontend.drop(client, "throttled", "too many sessions are asked for at once")
@@ -99,6 +109,7 @@ export class Conversation {
       return
     }
     const isNew = request.sessionId === 0
+    if (!isNew) frontend.statistics.revalidations++
     client.hold(Hold.Opening)
     client.peer = peer
     peer.clients.add(client)
@@ -121,12 +132,15 @@ export class Conversation {
   private requests(client: Client, now: number): void {
     const { frontend } = this
     const { flow, tracing } = frontend
-    const { splitter, conn } = client
+    const { splitter, conn, carry } = client
     const peer = client.peer!
     const throttled = this.isThrottled(client, now)
     let room = flow.room(client)
     let count = 0
     let bytes = 0
+    /** How many requests of the same kind have come in a row. */
+    let run = 0
+    let kind = OTHER
     let found = room > 0 ? splitter.next() : STALLED
     for (; found === "frame"; found = count < room ? splitter.next() : STALLED) {
       const { buffer, start, end } = splitter
@@ -136,32 +150,40 @@ export class Conversation {
         (buffer[start + 4]! << 24) | (buffer[start + 5]! << 16) | (buffer[start + 6]! << 8) | buffer[start + 7]!
       client.lastOp = op
       if (xid >= 0) client.lastXid = xid
-      if (fateOf(op) === FORWARD) {
+      if (fateOf(op) === FORWARD && client.mayAsk) {
         if (!flow.admitsLarge(client, end - start, count)) {
-          this.took(client, count, bytes, now)
+          this.took(client, count, bytes, now, run, kind)
           frontend.drop(client, "largeRequest", `a request of ${end - start} bytes`)
           return
         }
         const become = throttled ? this.opOf(op) : op
         const request = new ClientRequest(conn, xid, become, buffer, start + HEADER_BYTES, end)
         if (tracing !== undefined) tracing.forwards(client, peer, request, now)
+        if (carry !== undefined) carry.asked(request)
         peer.add(request)
+        const is = latencyKindOf(op)
+        if (is !== kind) {
+          if (run > 0) client.arrivals.add(now, run, kind)
+          run = 0
+          kind = is
+        }
+        run++
         count++
         bytes += end - start
       } else {
-        this.took(client, count, bytes, now)
-        count = bytes = 0
+        this.took(client, count, bytes, now, run, kind)
+        count = bytes = run = 0
         if (!this.special(client, peer, xid, op)) return
         room = flow.room(client)
       }
     }
-    this.took(client, count, bytes, now)
+    this.took(client, count, bytes, now, run, kind)
     if (found === STALLED) flow.stall(client)
     else if (found === "badLength") frontend.drop(client, "badLength", `a frame of ${splitter.length} bytes`)
     else if (found === "frame") frontend.drop(client, "badHeader", "a frame without a header")
   }
 
-  private took(client: Client, count: number, bytes: number, now: number): void {
+  private took(client: Client, count: number, bytes: number, now: number, run: number, kind: number): void {
     // A piece of a frame is a sign of life too.
     client.deadline = now + client.timeoutMs
     if (count === 0) return
@@ -170,14 +192,15 @@ export class Conversation {
     statistics.received += count
     statistics.requests += count
     client.received += count
-    client.arrivals.add(now, count)
+    // The ones before these, of another kind, have been added as they came.
+    client.arrivals.add(now, run, kind)
     frontend.flow.asked(client, count, bytes)
     frontend.scheduleFlush()
   }
 
   /** There is room again: what the client has sent already is taken, as far as it goes, then it is read from. */
   goOn(client: Client, now: number): void {
-    if (client.phase !== Phase.Open) return
+    if (client.phase !== Phase.Open || client.holdsFor(Hold.Moving)) return
     client.lift(Hold.Outstanding | Hold.Total)
     if (this.isStale(client, now)) {
       this.frontend.drop(client, "stale", `its requests have waited for ${Math.round(now - client.arrivedAt)} ms`)
@@ -207,37 +230,53 @@ export class Conversation {
   /** What is answered here, out of the session's order as in ZooKeeper; false if the connection has ended with it. */
   private special(client: Client, peer: Peer, xid: number, op: number): boolean {
     const { frontend } = this
-    const { buffer, start, end } = client.splitter
     frontend.statistics.received++
     client.received++
     const fate = fateOf(op)
-    if (fate === AUTH) {
-      const { superDigest } = frontend.settings
-      const identity = authenticate(client.identity, superDigest, buffer, start + HEADER_BYTES, end)
-      if (identity !== undefined) {
-        if (identity !== client.identity) {
-          client.identity = identity
-          peer.send({ _tag: "Identify", conn: client.conn, identity })
-        }
-        this.say(client, xid, 0, ErrorCode.OK)
-        return true
-      }
-      frontend.statistics.authFailures++
+    if (fate === AUTH) return this.authenticate(client, peer, xid)
+    if (fate === SASL) return this.exchange(client, peer, xid)
+    const isUnknown = fate !== FORWARD
+    if (isUnknown) this.say(client, xid, -1, ErrorCode.UNIMPLEMENTED)
+    else this.say(client, xid, 0, ErrorCode.SESSIONCLOSEDREQUIRESASLAUTH)
+    frontend.end(client, isUnknown ? "badOperation" : "authRequired")
+    return false
+  }
+
+  private authenticate(client: Client, peer: Peer, xid: number): boolean {
+    const { buffer, start, end } = client.splitter
+    const identity = this.authenticator.packet(client.identity, buffer, start + HEADER_BYTES, end)
+    if (identity === undefined) {
       this.say(client, xid, 0, ErrorCode.AUTHFAILED)
-      frontend.end(client, "authFailed")
-      return false
+      return this.proveNothing(client)
     }
-    if (fate === SASL) {
-      frontend.statistics.authFailures++
-      const at = this.writer.beginReply(xid, 0, ErrorCode.AUTHFAILED)
-      this.writer.buffer(null)
-      this.writer.endFrame(at)
-      this.write(client, this.writer.take())
-      frontend.end(client, "authFailed")
-      return false
-    }
-    this.say(client, xid, -1, ErrorCode.UNIMPLEMENTED)
-    frontend.end(client, "badOperation")
+    this.identify(client, peer, identity)
+    this.say(client, xid, 0, ErrorCode.OK)
+    return true
+  }
+
+  private exchange(client: Client, peer: Peer, xid: number): boolean {
+    const { buffer, start, end } = client.splitter
+    client.exchange ??= this.authenticator.exchange()
+    const answer = this.authenticator.sasl(client.exchange, client.identity, buffer, start + HEADER_BYTES, end)
+    const failed = answer._tag === "Failed"
+    if (!failed) this.identify(client, peer, answer.identity)
+    const at = this.writer.beginReply(xid, 0, failed ? answer.code : ErrorCode.OK)
+    this.writer.buffer(failed ? null : answer.token)
+    this.writer.endFrame(at)
+    this.write(client, this.writer.take())
+    return failed ? this.proveNothing(client) : true
+  }
+
+  private identify(client: Client, peer: Peer, identity: Identity): void {
+    if (identity === client.identity) return
+    client.identity = identity
+    client.mayAsk = this.authenticator.isEnough(identity)
+    peer.send({ _tag: "Identify", conn: client.conn, identity })
+  }
+
+  private proveNothing(client: Client): false {
+    this.frontend.statistics.authFailures++
+    this.frontend.end(client, "authFailed")
     return false
   }
 
@@ -262,11 +301,19 @@ export class Conversation {
       case "Replies":
         for (const { conn, bytes, answers } of message.replies) {
           const client = frontend.clients.get(conn)
-          if (client?.peer === peer) this.replied(client, bytes, answers, now)
+          if (client?.peer !== peer) continue
+          const { carry } = client
+          if (carry?.isRegistering === true) {
+            for (const told of carry.release(bytes, answers)) this.replied(client, told.bytes, told.answers, now)
+            continue
+          }
+          if (carry !== undefined) carry.told(bytes, answers)
+          this.replied(client, bytes, answers, now)
         }
         return
       case "Status":
-        peer.status = message
+        peer.said(message, now)
+        if (message.serving) frontend.carrier.tick(now)
         return
       case "Connected":
         this.connected(peer, message, now)
@@ -274,6 +321,10 @@ export class Conversation {
       case "Refused": {
         const client = frontend.clients.get(message.conn)
         if (client?.peer !== peer) return
+        if (client.carry?.lostAt !== undefined) {
+          this.notResumed(peer, client, message.reason)
+          return
+        }
         frontend.tracing?.opened(client, now, message.reason)
         if (message.reason === "expired") this.expired(client)
         else frontend.end(client, REFUSALS[message.reason])
@@ -281,7 +332,9 @@ export class Conversation {
       }
       case "Close": {
         const client = frontend.clients.get(message.conn)
-        if (client?.peer === peer) frontend.end(client, "closedByPeer")
+        if (client?.peer !== peer) return
+        if (message.elsewhere === true) frontend.carrier.lose(client, "closedByPeer")
+        else frontend.end(client, "closedByPeer")
         return
       }
       case "Answer":
@@ -296,8 +349,9 @@ export class Conversation {
     const packets = answers === 0 ? 1 : answers
     client.sent += packets
     statistics.sent += packets
-    if (answers > 0) {
-      client.lastLatency = client.arrivals.answered(now, answers, client.latency, statistics.latency)
+    if (answers === 0) statistics.watchBytes += bytes.length
+    else {
+      client.lastLatency = client.arrivals.answered(now, answers, client.latency, statistics)
       client.replied(bytes, now)
       frontend.tracing?.replies(client, bytes, answers, now)
       frontend.flow.answered(client, answers, bytes.length)
@@ -311,7 +365,12 @@ export class Conversation {
 
   private connected(peer: Peer, message: Extract<SessionToFrontend, { _tag: "Connected" }>, now: number): void {
     const client = this.frontend.clients.get(message.conn)
-    if (client?.peer !== peer || client.phase !== Phase.Opening) return
+    if (client?.peer !== peer) return
+    if (client.carry?.lostAt !== undefined && client.phase === Phase.Open) {
+      if (this.frontend.carrier.resumed(client, peer, message)) this.takeUp(client, now)
+      return
+    }
+    if (client.phase !== Phase.Opening) return
     client.phase = Phase.Open
     client.sessionId = message.sessionId
     client.timeoutMs = message.timeoutMs
@@ -321,10 +380,29 @@ export class Conversation {
     this.respond(client, { sessionId, password, timeoutMs, readOnly: client.echoReadOnly ? readOnly : undefined })
     this.frontend.tracing?.opened(client, now, undefined)
     client.lift(Hold.Opening)
-    // What came right behind the ConnectRequest.
+    this.frontend.carrier.take(client, message)
+    this.takeUp(client, now)
+  }
+
+  /** What came while there was nobody to take it. */
+  private takeUp(client: Client, now: number): void {
+    client.deadline = now + client.timeoutMs
     client.arrivedAt = now
     this.requests(client, now)
     client.readOn()
+  }
+
+  private notResumed(peer: Peer, client: Client, reason: Refusal): void {
+    const { frontend } = this
+    const closing = client.carry?.closing
+    if (reason === "expired" && closing !== undefined) {
+      // Its request to end the session has been granted, and only the answer was lost.
+      this.say(client, closing, client.lastZxidSeen, ErrorCode.OK)
+      frontend.end(client, "closedByPeer")
+      return
+    }
+    if (reason === "notServing") peer.refuses()
+    frontend.carrier.refused(client, reason)
   }
 
   private expired(client: Client): void {

@@ -1,3 +1,4 @@
+export { type Authentication, DEFAULT_AUTHENTICATION, type SaslUsers } from "./auth/options.ts"
 export { type Frontend, makeFrontend, runFrontend } from "./Frontend.ts"
 export type { Limits } from "./limits/options.ts"
 export { FrontendError, type FrontendOptions } from "./options.ts"

@@ -1,5 +1,6 @@
 import type { Sid } from "@zkmesh/numbers"
 import { Data } from "effect"
+import { type Authentication, DEFAULT_AUTHENTICATION } from "./auth/options.ts"
 import { DEFAULT_LIMITS, type Limits } from "./limits/options.ts"
 import type { FrontendTls } from "./tls/options.ts"
 
@@ -20,8 +21,7 @@ export interface FrontendOptions extends Partial<Limits> {
   /** The longest frame that a client may send (jute.maxbuffer). */
   readonly maxFrameBytes: number
   readonly fourLetterWords: "*" | ReadonlyArray<string>
-  /** `super:<base64 SHA-1 of "super:password">`: who proves this may do everything. */
-  readonly superDigest?: string | undefined
+  readonly authentication?: Authentication | undefined
   /** TLS for every client of this port; without it, none. A client's certificate adds an `x509` id. */
   readonly tls?: FrontendTls | undefined
   /** What `conf` prints, in this order. */
@@ -39,7 +39,7 @@ export interface FrontendOptions extends Partial<Limits> {
 type Optional = Exclude<keyof FrontendOptions, "name" | "peers" | "host" | "port" | "maxFrameBytes" | "fourLetterWords">
 const DEFAULTS = {
   ...DEFAULT_LIMITS,
-  superDigest: undefined,
+  authentication: DEFAULT_AUTHENTICATION,
   tls: undefined,
   configuration: [],
   sessionlessTimeoutMs: 10_000,
@@ -48,8 +48,7 @@ const DEFAULTS = {
   linkLimitMs: 10_000
 }
 export type Settings = Omit<FrontendOptions, Optional> &
-  Omit<typeof DEFAULTS, "superDigest" | "tls" | "configuration"> & {
-    readonly superDigest: string | undefined
+  Omit<typeof DEFAULTS, "tls" | "configuration"> & {
     readonly tls: FrontendTls | undefined
     readonly configuration: NonNullable<FrontendOptions["configuration"]>
   }

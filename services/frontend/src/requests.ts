@@ -1,4 +1,5 @@
 import { isClientOp, OpCode } from "@zkmesh/protocol"
+import { OTHER, READ, UPDATE } from "./statistics.ts"
 
 /** No request of a client's: answered UNIMPLEMENTED, then closed. */
 export const REFUSE = 0
@@ -18,6 +19,28 @@ export const fateOf = (op: number): number => {
   const at = op - LOWEST
   return at >= 0 && at < kinds.length ? kinds[at]! : REFUSE
 }
+
+const UPDATES: ReadonlyArray<number> = [
+  OpCode.create,
+  OpCode.create2,
+  OpCode.createTTL,
+  OpCode.createContainer,
+  OpCode.delete,
+  OpCode.deleteContainer,
+  OpCode.setData,
+  OpCode.setACL,
+  OpCode.multi,
+  OpCode.reconfig,
+  OpCode.closeSession
+]
+/** Neither: what keeps the session alive, or goes through the ensemble without a change. */
+const OTHERS: ReadonlyArray<number> = [OpCode.ping, OpCode.sync]
+const latencyKinds = new Uint8Array(128 - LOWEST).fill(READ)
+for (const op of UPDATES) latencyKinds[op - LOWEST] = UPDATE
+for (const op of OTHERS) latencyKinds[op - LOWEST] = OTHER
+
+/** Among which requests the latency of one with this opcode counts. Only for those that `fateOf` forwards. */
+export const latencyKindOf = (op: number): number => latencyKinds[op - LOWEST]!
 
 /** How `cons` names the last operation of a connection. */
 const SHORT_NAMES: Readonly<Record<number, string>> = {

@@ -1,4 +1,5 @@
 /** Counts and times, cheap enough for every request: one clock reading and one entry per chunk of a socket. */
+import type { Registry, Summary } from "@zkmesh/metrics"
 
 export class Latency {
   min = 0
@@ -23,19 +24,26 @@ export class Latency {
   }
 }
 
-/** When the requests under way on a connection came: runs of (time, how many), oldest first. */
+/** What kind of request it is, as far as its latency is looked at apart. */
+export const OTHER = 0
+export const READ = 1
+export const UPDATE = 2
+
+/** When the requests under way on a connection came: runs of (time, how many, of which kind), oldest first. */
 export class Arrivals {
   private times: Array<number> = []
   private counts: Array<number> = []
+  private kinds: Array<number> = []
   private head = 0
 
-  add(now: number, count: number): void {
+  add(now: number, count: number, kind: number): void {
     this.times.push(now)
     this.counts.push(count)
+    this.kinds.push(kind)
   }
 
   /** The oldest `answers` requests are answered now. Returns how long the last of them took. */
-  answered(now: number, answers: number, own: Latency, all: Latency): number {
+  answered(now: number, answers: number, own: Latency, all: Statistics): number {
     let last = 0
     let left = answers
     while (left > 0 && this.head < this.times.length) {
@@ -43,17 +51,18 @@ export class Arrivals {
       const some = Math.min(waiting, left)
       last = now - this.times[this.head]!
       own.add(last, some)
-      all.add(last, some)
+      all.answered(last, some, this.kinds[this.head]!)
       left -= some
       if (some === waiting) this.head++
       else this.counts[this.head] = waiting - some
     }
     if (this.head === this.times.length) {
-      this.times.length = this.counts.length = 0
+      this.times.length = this.counts.length = this.kinds.length = 0
       this.head = 0
     } else if (this.head >= 256) {
       this.times = this.times.slice(this.head)
       this.counts = this.counts.slice(this.head)
+      this.kinds = this.kinds.slice(this.head)
       this.head = 0
     }
     return last
@@ -71,6 +80,7 @@ export type DropReason =
   | "badHandshake"
   | "badOperation"
   | "authFailed"
+  | "authRequired"
   | "notServing"
   | "ahead"
   | "expired"
@@ -79,12 +89,12 @@ export type DropReason =
   | "idle"
   | "slow"
   | "peerLost"
+  | "inDoubt"
   | "closedByPeer"
   | "drained"
 
 /** The frontend's own numbers; those of its peer come with each answer to an operator. */
 export class Statistics {
-  readonly startedAt: number
   readonly latency = new Latency()
   received = 0
   sent = 0
@@ -94,7 +104,9 @@ export class Statistics {
   outstandingBytes = 0
   requests = 0
   connectionRequests = 0
+  revalidations = 0
   authFailures = 0
+  watchBytes = 0
   /** How often a client had to wait because of all the others. */
   stalls = 0
   throttledOps = 0
@@ -102,9 +114,22 @@ export class Statistics {
   minReplyBytes = -1
   maxReplyBytes = -1
   readonly drops = new Map<DropReason, number>()
+  /** Clients that were carried over to another peer. */
+  moves = 0
 
-  constructor(startedAt: number) {
-    this.startedAt = startedAt
+  private readonly reads: Summary
+  private readonly updates: Summary
+
+  constructor(metrics: Registry) {
+    this.reads = metrics.summary("readlatency")
+    this.updates = metrics.summary("updatelatency")
+  }
+
+  /** `count` requests of this kind took `ms` each. */
+  answered(ms: number, count: number, kind: number): void {
+    this.latency.add(ms, count)
+    if (kind === READ) this.reads.record(ms, count)
+    else if (kind === UPDATE) this.updates.record(ms, count)
   }
 
   drop(reason: DropReason): number {
@@ -117,7 +142,13 @@ export class Statistics {
   reset(): void {
     this.latency.reset()
     this.received = this.sent = this.bytesReceived = this.bytesSent = this.requests = 0
-    this.connectionRequests = this.authFailures = this.stalls = this.throttledOps = 0
+    this.connectionRequests =
+      this.revalidations =
+      this.authFailures =
+      this.watchBytes =
+      this.stalls =
+      this.throttledOps =
+        0
     this.lastReplyBytes = this.minReplyBytes = this.maxReplyBytes = -1
     this.drops.clear()
   }

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net"
-import { plainAddress } from "../auth.ts"
+import { plainAddress } from "../auth/address.ts"
 import type { Limits } from "./options.ts"
 
 /** How many connections there are, in all and by address: from before their handshake to their end. */

@@ -35,6 +35,8 @@ export class Door {
   private readonly visitors: Visitors
   private readonly secure: TlsServer | undefined
   private handshakes = 0
+  private failures = 0
+  private exceeded = 0
 
   constructor(options: DoorOptions, visitors: Visitors) {
     const { tls, keepAlive } = options
@@ -49,6 +51,11 @@ export class Door {
       else if (tls?.unified === true) this.sniff(socket)
       else this.handshake(socket)
     })
+  }
+
+  /** Connections in their handshake; how many failed in it; how many were turned away because of too many others. */
+  get handshakeCounts(): { readonly pending: number; readonly failed: number; readonly exceeded: number } {
+    return { pending: this.handshakes, failed: this.failures, exceeded: this.exceeded }
   }
 
   /** Shows other certificates, and trusts others, from the next handshake on. Throws if they are not usable. */
@@ -77,6 +84,7 @@ export class Door {
         socket.on("error", () => {})
         // Asked for but not needed: none at all is fine, a wrong one is not.
         if (clientAuth === "want" && socket.getPeerX509Certificate() !== undefined && !socket.authorized) {
+          this.failures++
           refuse(`${socket.remoteAddress}: ${socket.authorizationError}`)
           socket.destroy()
         } else enter(socket)
@@ -84,6 +92,7 @@ export class Door {
     )
     server.on("tlsClientError", (error, socket) => {
       this.handshakes--
+      this.failures++
       refuse(`${socket.remoteAddress}: ${error.message}`)
       socket.destroy()
     })
@@ -93,6 +102,7 @@ export class Door {
   private handshake(socket: Socket): void {
     const { maxHandshakes } = this.options.tls!
     if (maxHandshakes !== undefined && this.handshakes >= maxHandshakes) {
+      this.exceeded++
       this.visitors.refuse(`${socket.remoteAddress}: ${this.handshakes} handshakes are under way`)
       socket.destroy()
       return

@@ -1,16 +1,20 @@
 import { createHash } from "node:crypto"
 import type { Identity } from "@zkmesh/messages"
 import { type Id, JuteError, JuteReader, readAuthRequest } from "@zkmesh/protocol"
+import type { Authentication } from "./options.ts"
 
-/** An IPv4 address that came by an IPv6 socket is still an IPv4 address. */
-export const plainAddress = (address: string | undefined): string =>
-  address === undefined ? "" : address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address
-
-/** `user:` and the base64 SHA-1 of `user:password`, as ACLs hold it. */
-const digestId = (credentials: Uint8Array): string => {
+/** `user:` and the base64 hash of `user:password`, as ACLs hold it. */
+const digestId = (credentials: Uint8Array, algorithm: string): string => {
   const text = Buffer.from(credentials.buffer, credentials.byteOffset, credentials.length).toString("utf8")
-  const hash = createHash("sha1").update(text, "utf8").digest("base64")
+  const hash = createHash(algorithm).update(text, "utf8").digest("base64")
   return `${text.split(":", 1)[0]}:${hash}`
+}
+
+/** The identity with these ids; the same object if it has them already. */
+export const withIds = (identity: Identity, proved: ReadonlyArray<Id>): Identity => {
+  const known = (one: Id) => identity.some((other) => other.scheme === one.scheme && other.id === one.id)
+  const added = proved.filter((one) => !known(one))
+  return added.length === 0 ? identity : [...identity, ...added]
 }
 
 /**
@@ -19,7 +23,7 @@ const digestId = (credentials: Uint8Array): string => {
  */
 export const authenticate = (
   identity: Identity,
-  superDigest: string | undefined,
+  { digest, superDigest }: Authentication,
   buffer: Uint8Array,
   start: number,
   end: number
@@ -32,11 +36,9 @@ export const authenticate = (
     throw error
   }
   if (packet.scheme === "ip") return identity
-  if (packet.scheme !== "digest" || packet.auth === null) return undefined
-  const id = digestId(packet.auth)
+  if (packet.scheme !== "digest" || !digest.isEnabled || packet.auth === null) return undefined
+  const id = digestId(packet.auth, digest.algorithm)
   const proved: Array<Id> = [{ scheme: "digest", id }]
   if (id === superDigest) proved.push({ scheme: "super", id: "" })
-  const known = (one: Id) => identity.some((other) => other.scheme === one.scheme && other.id === one.id)
-  const added = proved.filter((one) => !known(one))
-  return added.length === 0 ? identity : [...identity, ...added]
+  return withIds(identity, proved)
 }
