@@ -1,6 +1,7 @@
 /** The tree and everything that is decided about it: pure, synchronous, the same on every peer. */
 export { type AclList, fixAcl, isAllowed, OPEN_ACL } from "./acl.ts"
 export { Applier } from "./apply.ts"
+export { type Description, describeTxn } from "./describe.ts"
 export { DigestMismatch } from "./digestcheck.ts"
 export type { Clocks, LinkId, ZnodeInput, ZnodeOptions, ZnodeOutput } from "./input.ts"
 export { TreeLoader } from "./load.ts"

@@ -53,6 +53,14 @@ export const claim = async (dir: string, account: Account | undefined, sharedDir
   return { dir: real, location: location === "." ? real : location }
 }
 
+/** Where the cluster of a directory lies that has been claimed; undefined if it has not. */
+export const locate = async (real: string): Promise<string | undefined> => {
+  const marker = await readIfThere(join(real, MARKER))
+  if (marker === undefined) return undefined
+  const { location } = parseMarker(real, marker)
+  return location === "." ? real : location
+}
+
 const parseMarker = (dir: string, text: string): { readonly location: string } => {
   try {
     const marker: unknown = JSON.parse(text)
