@@ -31,14 +31,21 @@ export interface ZnodeOptions {
   readonly containerMaxPerCheck: number
   /** How long a container may wait for its first child; default 0, for ever. */
   readonly containerMaxNeverUsedMs?: number
+  /** The membership may be changed, `reconfigEnabled`; default no. */
+  readonly reconfigEnabled?: boolean
+  /** A lone voter is a server alone, `standaloneEnabled`; default yes. */
+  readonly standaloneEnabled?: boolean
   /** Nobody's permissions are checked, `zookeeper.skipACL`; default no. */
   readonly skipAcl?: boolean
   /** Bytes of replies kept for clients that are carried over from another peer; default none. */
   readonly recentReplyBytes?: number
   /** What the service has measured, for an operator who asks. */
   readonly figures?: (() => Stats) | undefined
+  readonly onReset?: (() => void) | undefined
   /** How much may be prepared and not applied yet. */
   readonly proposalWindowBytes: number
+  /** Trees are compared whenever a zxid's counter is a multiple of this, which is the same on all peers. Default: 128. */
+  readonly digestEvery?: number
 }
 
 export type ZnodeInput =

@@ -18,11 +18,12 @@ import { Applier } from "./apply.ts"
 import { DigestCheck } from "./digestcheck.ts"
 import type { Clocks, LinkId, ZnodeInput, ZnodeOptions, ZnodeOutput } from "./input.ts"
 import { Leading } from "./leading.ts"
+import { ROOT } from "./nodes.ts"
 import { RecentReplies } from "./replies.ts"
 import { Streams } from "./streams.ts"
 import { type Tree, TreeCorrupt } from "./tree.ts"
 
-/** Digests are compared whenever a zxid's counter is a multiple of this. */
+/** Digests are compared whenever a zxid's counter is a multiple of this, unless the options say otherwise. */
 const DIGEST_EVERY = 128
 
 export class ZnodeCore {
@@ -35,6 +36,8 @@ export class ZnodeCore {
   role: RoleChange = { _tag: "Role", role: "looking", epoch: 0, leader: 0 }
   /** What broadcast says of itself, for the operator. */
   private broadcastStats: Stats = {}
+  /** What broadcast has told of the configuration that nobody has changed yet. */
+  private configuration: string | undefined
   private isConnected = false
   isLoading = false
   private reload = false
@@ -128,7 +131,7 @@ export class ZnodeCore {
         this.breaks.push({ link, detail: "a read came after what it was to come before" })
         return
       case "Query":
-        this.streams.answer(link, message.id, message.name === "ephemerals" ? this.ephemerals() : this.answer())
+        this.streams.answer(link, message.id, this.answer(message.name))
         return
     }
   }
@@ -143,6 +146,13 @@ export class ZnodeCore {
         return
       case "Digest":
         this.digests.announced(message.digest)
+        return
+      case "Configuration":
+        this.configuration = message.text
+        this.tree.setConfig(message.text)
+        return
+      case "Synced":
+        this.leading.upToDate(message.sids)
         return
       case "Stats":
         this.broadcastStats = message.stats
@@ -170,7 +180,7 @@ export class ZnodeCore {
       this.counters.applied++
       this.txnsSince++
       streams.applied(txn)
-      if (counterOf(txn.zxid) % DIGEST_EVERY === 0) this.digestAt(txn.zxid)
+      if (counterOf(txn.zxid) % (this.options.digestEvery ?? DIGEST_EVERY) === 0) this.digestAt(txn.zxid)
     }
     this.leading.applied(tree.zxid, clocks.wallMs)
     if (this.txnsSince >= this.options.snapCount) this.considerCheckpoint(clocks.nowMs)
@@ -206,6 +216,7 @@ export class ZnodeCore {
     this.isLoading = false
     this.tree = tree
     tree.skipAcl = this.options.skipAcl ?? false
+    if (this.configuration !== undefined) tree.setConfig(this.configuration)
     this.applier = new Applier(tree, this.options.sid, this.replies)
     this.streams.replace(tree)
     this.leading.replace(tree)
@@ -284,8 +295,14 @@ export class ZnodeCore {
     }
   }
 
-  /** The numbers, and what this service and broadcast have measured. */
-  private answer(): Stats {
+  private answer(question: Extract<SessionToZnode, { _tag: "Query" }>["name"]): Stats {
+    if (question === "ephemerals") return this.ephemerals()
+    if (question === "digests") return { digests: this.digests.all() }
+    if (question === "acl") {
+      return { acl: this.tree.aclOf(ROOT).map(({ perms, id }) => ({ perms, scheme: id.scheme, id: id.id })) }
+    }
+    if (question === "reset") this.options.onReset?.()
+    // The numbers, and what this service and broadcast have measured.
     const figures = { ...statsAt(this.broadcastStats, "figures"), ...this.options.figures?.() }
     return { ...this.stats(), figures }
   }
@@ -322,6 +339,7 @@ export class ZnodeCore {
       applied_count: counters.applied,
       digests_compared: this.digests.compared,
       digest_mismatches_count: 0,
+      configuration: this.tree.configText(),
       checkpoint_zxid: hex(this.checkpoint),
       checkpoint_count: counters.checkpoints,
       checkpoint_running: this.writing !== undefined,

@@ -43,12 +43,18 @@ export interface ZnodeServiceOptions {
   readonly containerMaxPerMinute?: number
   /** How long a container may wait for its first child. Default: 0, for ever. */
   readonly containerMaxNeverUsedMs?: number
+  /** The membership may be changed (`reconfigEnabled`). Default: no. */
+  readonly reconfigEnabled?: boolean
+  /** A lone voter is a server alone, which cannot be changed (`standaloneEnabled`). Default: yes. */
+  readonly standaloneEnabled?: boolean
   /** Nobody's permissions are checked (`zookeeper.skipACL`). Default: no. */
   readonly skipAcl?: boolean
   /** How much the leader prepares ahead of what is applied. Default: 16 MiB. */
   readonly proposalWindowBytes?: number
   /** Memory for the replies to everybody's last writes, bytes; a frontend whose peer dies asks for them. Default: 8 MiB. */
   readonly recentReplyBytes?: number
+  /** Trees are compared whenever a zxid's counter is a multiple of this; must be the same on all peers. Default: 128. */
+  readonly digestEvery?: number
 }
 
 type Message =
@@ -155,15 +161,19 @@ class Shell {
         sid,
         snapCount,
         checkpointIntervalMs,
+        ...(options.digestEvery === undefined ? {} : { digestEvery: options.digestEvery }),
         extendedTypes: options.extendedTypes ?? false,
         enforceQuota: options.enforceQuota ?? false,
         skipAcl: options.skipAcl ?? false,
+        reconfigEnabled: options.reconfigEnabled ?? false,
+        standaloneEnabled: options.standaloneEnabled ?? true,
         containerCheckIntervalMs: checkMs,
         containerMaxPerCheck: Math.max(1, Math.ceil(((options.containerMaxPerMinute ?? 10_000) * checkMs) / 60_000)),
         containerMaxNeverUsedMs: options.containerMaxNeverUsedMs ?? 0,
         recentReplyBytes: options.recentReplyBytes ?? 8 * 1024 * 1024,
         proposalWindowBytes: options.proposalWindowBytes ?? 16 * 1024 * 1024,
-        figures: () => measures.metrics.figures("znode")
+        figures: () => measures.metrics.figures("znode"),
+        onReset: () => measures.metrics.reset()
       },
       tree
     )

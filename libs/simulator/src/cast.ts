@@ -1,0 +1,41 @@
+/** Who plays: the product's services, handed in by whoever runs the simulation, so that a run may have others. */
+import type { Supervisor } from "@zkmesh/actor"
+import type { Bus } from "@zkmesh/bus"
+import type { Sid } from "@zkmesh/numbers"
+import type { LogStore, TreeStore } from "@zkmesh/store"
+import type { Effect, Scope } from "effect"
+import type { Socket } from "node:net"
+
+export type PeerService = "election" | "broadcast" | "znode" | "session"
+export const PEER_SERVICES: ReadonlyArray<PeerService> = ["election", "broadcast", "znode", "session"]
+
+/** A peer as a run wants it. */
+export interface Member {
+  readonly sid: Sid
+  readonly voters: ReadonlyArray<Sid>
+  readonly observers: ReadonlyArray<Sid>
+  readonly snapCount: number
+  readonly logRetain: number
+}
+
+/** Where a frontend takes its clients. */
+export interface Doorway {
+  readonly enter: (socket: Socket) => void
+}
+
+type Needs = Scope.Scope | Bus | Supervisor
+
+export interface Cast {
+  readonly service: (service: PeerService, member: Member) => Effect.Effect<void, unknown, Needs | LogStore | TreeStore>
+  readonly frontend: (name: string, peers: ReadonlyArray<Sid>) => Effect.Effect<Doorway, unknown, Needs>
+}
+
+/** So short that a few virtual seconds hold many elections, many expiries and many lost leaders. */
+export const TIMES = {
+  tickTimeMs: 200,
+  initLimit: 10,
+  syncLimit: 5,
+  heartbeatMs: 100,
+  minSessionTimeoutMs: 1000,
+  maxSessionTimeoutMs: 8000
+} as const

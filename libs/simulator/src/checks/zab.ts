@@ -1,0 +1,172 @@
+/** The invariants of Zab.tla, checked at each message and each durable write that could break one. */
+import type { BroadcastToZnode, FanOut, RoleChange, ZnodeToBroadcast } from "@zkmesh/messages"
+import { epochOf, follows, hex, type Sid, type Zxid } from "@zkmesh/numbers"
+import type { MemoryDatabase } from "@zkmesh/store"
+import { EntryReader, type TxnBatch } from "@zkmesh/txn"
+import { type History, type Txn, txnOf } from "./history.ts"
+import { Violation } from "./violation.ts"
+
+export class ZabChecks {
+  private readonly history: History
+  private readonly voters: ReadonlyArray<Sid>
+  private readonly databases: ReadonlyMap<Sid, () => MemoryDatabase>
+  private readonly proposed = new Map<Zxid, number>()
+  private readonly leaders = new Map<number, Sid>()
+  /** How much of the history was there when an epoch's leader was established. */
+  private readonly established = new Map<number, number>()
+  /** Up to where each znode has been told what is committed, and where its tree stands. */
+  private readonly told = new Map<Sid, Zxid>()
+  readonly applied = new Map<Sid, Zxid>()
+  private readonly digests = new Map<Zxid, { readonly sid: Sid; readonly digest: number }>()
+
+  constructor(history: History, voters: ReadonlyArray<Sid>, databases: ReadonlyMap<Sid, () => MemoryDatabase>) {
+    this.history = history
+    this.voters = voters
+    this.databases = databases
+  }
+
+  /** Integrity, and one proposer per epoch. */
+  published(message: FanOut): void {
+    if (message._tag !== "Propose") return
+    const entries = new EntryReader(message.batch.bytes)
+    while (entries.next()) {
+      const txn = txnOf(entries)
+      const before = this.proposed.get(txn.zxid)
+      if (before !== undefined && before !== txn.hash) {
+        throw new Violation("proposed twice", `${hex(txn.zxid)} by server ${message.leader}`)
+      }
+      const leader = this.leaders.get(epochOf(txn.zxid))
+      if (leader !== message.leader) {
+        throw new Violation("Leadership", `${message.leader} proposes ${hex(txn.zxid)}, led by ${leader ?? "nobody"}`)
+      }
+      this.proposed.set(txn.zxid, txn.hash)
+    }
+  }
+
+  fromZnode(sid: Sid, message: ZnodeToBroadcast): void {
+    if (message._tag === "Hello") {
+      this.told.set(sid, message.applied)
+      this.applied.set(sid, message.applied)
+    } else if (message._tag === "Applied") {
+      this.applied.set(sid, message.zxid)
+      if (message.digest !== undefined) this.compare(sid, message.digest.zxid, message.digest.digest)
+    }
+  }
+
+  toZnode(sid: Sid, message: BroadcastToZnode): void {
+    if (message._tag === "Committed") this.delivered(sid, message.batch)
+    else if (message._tag === "Role" && message.role !== "looking") this.takesRole(sid, message)
+  }
+
+  /** PrefixConsistency, Agreement, TotalOrder: every znode is told just the history. */
+  private delivered(sid: Sid, batch: TxnBatch): void {
+    const { history } = this
+    const entries = new EntryReader(batch.bytes)
+    let isNew = false
+    while (entries.next()) {
+      const txn = txnOf(entries)
+      const previous = this.told.get(sid) ?? 0
+      if (!follows(previous, txn.zxid)) {
+        throw new Violation("hole", `znode ${sid} is told ${hex(txn.zxid)} after ${hex(previous)}`)
+      }
+      this.told.set(sid, txn.zxid)
+      const place = history.place(txn.zxid)
+      if (place !== undefined) {
+        if (history.txns[place]!.hash !== txn.hash) throw new Violation("Agreement", `${hex(txn.zxid)} at ${sid}`)
+        if ((history.txns[place - 1]?.zxid ?? 0) !== previous) {
+          throw new Violation("PrefixConsistency", `znode ${sid} was not told what comes before ${hex(txn.zxid)}`)
+        }
+        continue
+      }
+      if (previous !== history.last) {
+        throw new Violation(
+          "PrefixConsistency",
+          `znode ${sid} is told ${hex(txn.zxid)} after ${hex(previous)}, where others have had ${hex(history.last)}`
+        )
+      }
+      if (this.proposed.get(txn.zxid) !== txn.hash) throw new Violation("Integrity", `${hex(txn.zxid)} at ${sid}`)
+      history.append(txn)
+      isNew = true
+    }
+    if (isNew) this.isOnAQuorum(history.txns.at(-1)!)
+  }
+
+  /** Leadership, and PrimaryIntegrity: a leader begins with all that was ever delivered. */
+  private takesRole(sid: Sid, { role, epoch }: RoleChange): void {
+    const told = this.told.get(sid) ?? 0
+    if (role !== "leading") {
+      const least = this.established.get(epoch)
+      if (least === undefined) throw new Violation("Leadership", `${sid} follows in epoch ${epoch}, led by nobody`)
+      if (least > 0 && told < this.history.txns[least - 1]!.zxid) {
+        throw new Violation("PrimaryIntegrity", `${sid} follows in epoch ${epoch} without all of its past`)
+      }
+      return
+    }
+    const other = this.leaders.get(epoch)
+    if (other !== undefined && other !== sid) {
+      throw new Violation("Leadership", `epoch ${epoch} is led by ${other} and by ${sid}`)
+    }
+    if (other === undefined) {
+      this.leaders.set(epoch, sid)
+      this.established.set(epoch, this.history.txns.length)
+    }
+    if (told < this.history.last && other === undefined) {
+      throw new Violation("PrimaryIntegrity", `${sid} leads epoch ${epoch} from ${hex(told)} of ${hex(this.history.last)}`)
+    }
+  }
+
+  private compare(sid: Sid, zxid: Zxid, digest: number): void {
+    const other = this.digests.get(zxid)
+    if (other === undefined) this.digests.set(zxid, { sid, digest })
+    else if (other.digest !== digest) {
+      throw new Violation("digest", `the trees of ${other.sid} and ${sid} differ at ${hex(zxid)}`)
+    }
+  }
+
+  /** Nothing is delivered anywhere that is not on the disks of a quorum. */
+  private isOnAQuorum(txn: Txn): void {
+    let count = 0
+    for (const sid of this.voters) if (holds(this.databases.get(sid)!(), txn.zxid)) count++
+    if (count * 2 <= this.voters.length) {
+      throw new Violation("durable", `${hex(txn.zxid)} was delivered, but ${count} disks have it`)
+    }
+  }
+
+  /** At the end: every log is free of holes, holds what was proposed, and nothing committed is missing from a quorum. */
+  logs(): void {
+    for (const [sid, database] of this.databases) {
+      const { batches, floor } = database()
+      let previous = floor
+      for (const batch of batches) {
+        const entries = new EntryReader(batch.bytes)
+        while (entries.next()) {
+          const txn = txnOf(entries)
+          if (!follows(previous, txn.zxid)) {
+            throw new Violation("hole", `${sid}'s log has ${hex(txn.zxid)} after ${hex(previous)}`)
+          }
+          previous = txn.zxid
+          if (this.proposed.get(txn.zxid) !== txn.hash) throw new Violation("Integrity", `${sid}'s ${hex(txn.zxid)}`)
+        }
+      }
+    }
+    for (const txn of this.history.txns) this.isOnAQuorum(txn)
+  }
+}
+
+/** True if the transaction is in the log, or in the tree of the checkpoint. */
+export const holds = ({ batches, checkpoint }: MemoryDatabase, zxid: Zxid): boolean => {
+  if (zxid <= checkpoint) return true
+  let low = 0
+  let high = batches.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (batches[middle]!.last < zxid) low = middle + 1
+    else high = middle
+  }
+  const batch = batches[low]
+  if (batch === undefined || batch.first > zxid) return false
+  if (epochOf(batch.first) === epochOf(batch.last)) return true
+  const entries = new EntryReader(batch.bytes)
+  while (entries.next()) if (entries.zxid === zxid) return true
+  return false
+}

@@ -1,0 +1,206 @@
+/** Carries out the faults of a schedule, and ends them. */
+import { MemoryDatabase } from "@zkmesh/store"
+import { holds } from "./checks/zab.ts"
+import type { Fault } from "./schedule.ts"
+import type { Unit } from "./unit.ts"
+import type { World } from "./world.ts"
+
+export class Faults {
+  private readonly world: World
+  private isOver = false
+  private readonly backups = new Map<string, MemoryDatabase>()
+  private readonly cuts = new Map<string, number>()
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  strike(fault: Fault): void {
+    const { net, observer, timeline } = this.world
+    observer.tell("fate", "everybody", sayFault(fault))
+    const { forMs } = fault
+    switch (fault.kind) {
+      case "crash":
+        this.crash(this.unit(fault.unit), forMs)
+        return
+      case "power cut":
+        for (const unit of this.world.units) this.crash(unit, forMs + this.world.units.indexOf(unit))
+        return
+      case "pause":
+        this.unit(fault.unit).process?.stop(forMs)
+        return
+      case "cut":
+        this.cut(this.owner(fault.from), this.owner(fault.to), forMs)
+        return
+      case "isolate":
+        for (const other of this.owners()) this.cutBoth(this.owner(fault.owner), other, forMs)
+        return
+      case "split":
+        this.split(fault.sides, forMs)
+        return
+      case "broker restart":
+        net.down()
+        timeline.after(Math.min(forMs, 1000), () => net.up())
+        return
+      case "broker lost":
+        this.unit(fault.unit).loseBroker(Math.min(forMs, 1000))
+        return
+      case "loss":
+        this.forAWhile(forMs, (on) => (net.loss = on ? fault.chance : 0))
+        return
+      case "duplication":
+        this.forAWhile(forMs, (on) => (net.duplication = on ? fault.chance : 0))
+        return
+      case "slow network":
+        this.forAWhile(forMs, (on) => (net.slowness = on ? fault.factor : 1))
+        return
+      case "client move":
+        this.world.clients[fault.client]!.move()
+        return
+      case "client death":
+        // The others have to go on.
+        if (fault.client > 0) this.world.clients[fault.client]!.die()
+        return
+      default:
+        this.disk(fault)
+    }
+  }
+
+  /** Peace: whatever is broken is mended, whoever is down comes back. */
+  end(): void {
+    this.isOver = true
+    const { net, disks, units } = this.world
+    net.loss = net.duplication = 0
+    net.slowness = 1
+    net.cuts.clear()
+    if (!net.isUp) net.up()
+    for (const disk of disks.values()) {
+      disk.slowness = 1
+      disk.condition = "good"
+    }
+    for (const unit of units) unit.start()
+  }
+
+  private disk(fault: Extract<Fault, { readonly peer: number }>): void {
+    const owner = `peer.${this.world.sids[fault.peer]!}`
+    const disk = this.world.disks.get(owner)!
+    switch (fault.kind) {
+      case "slow disk":
+        this.forAWhile(fault.forMs, (on) => (disk.slowness = on ? fault.factor : 1))
+        return
+      case "failing disk":
+        this.forAWhile(fault.forMs, (on) => (disk.condition = on ? "failing" : "good"))
+        return
+      case "full disk":
+        this.forAWhile(fault.forMs, (on) => (disk.condition = on ? "full" : "good"))
+        return
+      case "empty database":
+        this.replace(owner, fault.forMs, new MemoryDatabase())
+        return
+      case "old database": {
+        const backup = this.backups.get(owner)
+        this.backups.set(owner, copyOf(disk.database))
+        if (backup !== undefined) this.replace(owner, fault.forMs, copyOf(backup))
+        return
+      }
+    }
+  }
+
+  /** An operator may give a peer another database only while a quorum without it has all that has been promised. */
+  private replace(owner: string, forMs: number, database: MemoryDatabase): void {
+    if (!this.isDispensable(owner)) return
+    this.world.observer.count("fault: database replaced")
+    const units = this.world.units.filter(({ part }) => part.owner === owner)
+    for (const unit of units) unit.kill()
+    this.world.disks.get(owner)!.database = database
+    this.world.timeline.after(forMs, () => {
+      for (const unit of units) unit.start()
+    })
+  }
+
+  private isDispensable(owner: string): boolean {
+    const { disks, history, voters } = this.world
+    const own = disks.get(owner)!.database
+    if (!voters.includes(Number(owner.slice("peer.".length)))) return true
+    let others = 0
+    for (const sid of voters) {
+      const { database } = disks.get(`peer.${sid}`)!
+      if (database === own) continue
+      const hasAll = holds(database, Math.max(own.last, history.last))
+      if (hasAll && database.acceptedEpoch >= own.acceptedEpoch && database.currentEpoch >= own.currentEpoch) others++
+    }
+    return others * 2 > voters.length
+  }
+
+  private crash(unit: Unit, forMs: number): void {
+    unit.kill()
+    this.world.timeline.after(forMs, () => unit.start())
+  }
+
+  private unit(index: number): Unit {
+    return this.world.units[index % this.world.units.length]!
+  }
+
+  private owners(): ReadonlyArray<string> {
+    return [...new Set(this.world.units.map(({ part }) => part.owner))]
+  }
+
+  private owner(index: number): string {
+    const owners = this.owners()
+    return owners[index % owners.length]!
+  }
+
+  private split(sides: number, forMs: number): void {
+    const owners = this.owners()
+    owners.forEach((left, index) => {
+      owners.forEach((right, other) => {
+        if (((sides >> index) & 1) !== ((sides >> other) & 1)) this.cut(left, right, forMs)
+      })
+    })
+  }
+
+  private cutBoth(left: string, right: string, forMs: number): void {
+    this.cut(left, right, forMs)
+    this.cut(right, left, forMs)
+  }
+
+  private cut(from: string, to: string, forMs: number): void {
+    if (from === to) return
+    const { net, timeline } = this.world
+    const pair = `${from}>${to}`
+    const until = Math.max(this.cuts.get(pair) ?? 0, timeline.now + forMs)
+    this.cuts.set(pair, until)
+    net.cuts.add(pair)
+    timeline.after(forMs, () => {
+      if (timeline.now >= until && this.cuts.get(pair) === until) net.cuts.delete(pair)
+    })
+  }
+
+  private forAWhile(ms: number, turn: (on: boolean) => void): void {
+    turn(true)
+    this.world.timeline.after(ms, () => {
+      if (!this.isOver) turn(false)
+    })
+  }
+}
+
+const copyOf = (database: MemoryDatabase): MemoryDatabase => {
+  const copy = new MemoryDatabase()
+  copy.acceptedEpoch = database.acceptedEpoch
+  copy.currentEpoch = database.currentEpoch
+  copy.configuration = database.configuration
+  copy.floor = database.floor
+  copy.batches = [...database.batches]
+  copy.checkpoint = database.checkpoint
+  copy.digest = database.digest
+  for (const [path, node] of database.nodes) copy.nodes.set(path, node)
+  for (const [id, record] of database.sessions) copy.sessions.set(id, { ...record })
+  return copy
+}
+
+/** A fault in a line. */
+export const sayFault = (fault: Fault): string => {
+  const { kind, at: _, ...rest } = fault
+  const details = Object.entries(rest).map(([name, value]) => `${name}=${Number(value.toFixed(3))}`)
+  return `${kind} ${details.join(" ")}`
+}

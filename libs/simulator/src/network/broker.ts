@@ -1,0 +1,141 @@
+/**
+ * The broker between the processes, as NATS promises: at most once, in order per publisher and receiver. Between any two
+ * processes it may be slow, lose, repeat or pass nothing; it may go down and come back; a process may lose it alone.
+ */
+import type { Broker, BrokerMessage } from "@zkmesh/bus"
+import type { SimProcess } from "../virtual/process.ts"
+import { Random } from "../virtual/random.ts"
+import type { Timeline } from "../virtual/timeline.ts"
+
+const NOTHING = new Uint8Array(0)
+/** How long the broker takes to notice that a process has been killed. */
+const MOURNING_MS = 2
+
+export class Station implements Broker {
+  readonly maxPayload = 1024 * 1024
+  onDown: (() => void) | undefined
+  readonly process: SimProcess
+  /** Whom cuts are about: a peer, with whatever processes it has, or a frontend. */
+  readonly owner: string
+  isConnected = true
+  private readonly exact = new Map<string, (message: BrokerMessage) => void>()
+  private readonly net: BrokerNet
+
+  constructor(net: BrokerNet, process: SimProcess, owner: string) {
+    this.net = net
+    this.process = process
+    this.owner = owner
+  }
+
+  get isUp(): boolean {
+    return this.isConnected && this.net.isUp
+  }
+
+  publish(subject: string, payload: Uint8Array, reply?: string): boolean {
+    if (!this.isUp || !this.process.isAlive) return false
+    this.net.publish(this, subject, payload, reply)
+    return true
+  }
+
+  subscribe(subject: string, listener: (message: BrokerMessage) => void): () => void {
+    this.exact.set(subject, listener)
+    return () => void this.exact.delete(subject)
+  }
+
+  find(subject: string): ((message: BrokerMessage) => void) | undefined {
+    return this.exact.get(subject) ?? this.exact.get(`${subject.slice(0, subject.lastIndexOf("."))}.*`)
+  }
+
+  lose(): void {
+    if (!this.isConnected) return
+    this.isConnected = false
+    this.process.run(() => this.onDown?.())
+  }
+}
+
+interface Path {
+  readonly random: Random
+  lastAt: number
+}
+
+export class BrokerNet {
+  isUp = true
+  /** How many times slower than usual. */
+  slowness = 1
+  /** The chances that a packet is lost, or comes twice. */
+  loss = 0
+  duplication = 0
+  /** Pairs of owners, `from>to`, between which nothing passes. */
+  readonly cuts = new Set<string>()
+  packets = 0
+  private readonly stations = new Set<Station>()
+  private readonly paths = new Map<string, Path>()
+  private readonly timeline: Timeline
+  private readonly seed: number
+  private era = 0
+
+  constructor(timeline: Timeline, seed: number) {
+    this.timeline = timeline
+    this.seed = seed
+  }
+
+  join(process: SimProcess, owner: string): Station {
+    const station = new Station(this, process, owner)
+    this.stations.add(station)
+    return station
+  }
+
+  /** The process has been killed. */
+  leave(station: Station): void {
+    this.timeline.after(MOURNING_MS, () => void this.stations.delete(station))
+  }
+
+  down(): void {
+    this.isUp = false
+    this.era++
+    for (const station of this.stations) station.process.run(() => station.onDown?.())
+  }
+
+  up(): void {
+    this.isUp = true
+  }
+
+  publish(from: Station, subject: string, payload: Uint8Array, reply: string | undefined): void {
+    this.packets++
+    let takers = 0
+    for (const station of this.stations) {
+      if (station === from || !station.isUp || station.find(subject) === undefined) continue
+      takers++
+      this.pass(from, station, subject, payload)
+    }
+    if (takers === 0 && reply !== undefined) this.carry(from, from, reply, NOTHING, true)
+  }
+
+  private pass(from: Station, to: Station, subject: string, payload: Uint8Array): void {
+    const path = this.path(from, to)
+    if (this.cuts.has(`${from.owner}>${to.owner}`)) return
+    if (this.loss > 0 && path.random.chance(this.loss)) return
+    this.carry(from, to, subject, payload, false)
+    if (this.duplication > 0 && path.random.chance(this.duplication)) this.carry(from, to, subject, payload, false)
+  }
+
+  private carry(from: Station, to: Station, subject: string, payload: Uint8Array, noResponders: boolean): void {
+    const path = this.path(from, to)
+    const { era } = this
+    const delay = (path.random.chance(0.02) ? path.random.between(1, 12) : path.random.between(0.1, 1)) * this.slowness
+    path.lastAt = Math.max(path.lastAt, this.timeline.now + delay)
+    this.timeline.after(path.lastAt - this.timeline.now, () => {
+      if (era !== this.era || !to.isUp || this.cuts.has(`${from.owner}>${to.owner}`)) return
+      to.process.run(() => to.find(subject)?.({ subject, payload, noResponders }))
+    })
+  }
+
+  private path(from: Station, to: Station): Path {
+    const key = `${from.process.name}>${to.process.name}`
+    const known = this.paths.get(key)
+    if (known !== undefined) return known
+    const path: Path = { random: Random.of(this.seed, key), lastAt: 0 }
+    this.paths.set(key, path)
+    return path
+  }
+}

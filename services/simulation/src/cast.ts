@@ -1,0 +1,55 @@
+/** The product's own services, as the simulator puts them on its stage. */
+import { runBroadcast } from "@zkmesh/service-broadcast"
+import { runElection } from "@zkmesh/service-election"
+import { makeFrontend } from "@zkmesh/service-frontend"
+import { runSession } from "@zkmesh/service-session"
+import { runZnode } from "@zkmesh/service-znode"
+import { type Cast, TIMES } from "@zkmesh/simulator"
+import { Effect } from "effect"
+
+export const cast: Cast = {
+  service: (service, { sid, voters, observers, snapCount, logRetain }) => {
+    const { tickTimeMs, initLimit, syncLimit, minSessionTimeoutMs, maxSessionTimeoutMs } = TIMES
+    switch (service) {
+      case "election":
+        return runElection({
+          sid,
+          voters,
+          observer: observers.includes(sid),
+          minNotificationMs: 50,
+          maxNotificationMs: 400,
+          finalizeWaitMs: 20
+        })
+      case "broadcast":
+        return runBroadcast({
+          sid,
+          voters,
+          observers,
+          tickTimeMs,
+          initLimit,
+          syncLimit,
+          logRetain,
+          // So small that it fills up, and learners are brought up to date from the log and by snapshots.
+          windowBytes: 4096
+        })
+      case "znode":
+        return runZnode({ sid, snapCount, checkpointIntervalMs: 2000, tickTimeMs, syncLimit, digestEvery: 8 })
+      case "session":
+        return runSession({ sid, tickTimeMs, syncLimit, minSessionTimeoutMs, maxSessionTimeoutMs })
+    }
+  },
+  frontend: (name, peers) =>
+    Effect.map(
+      makeFrontend({
+        name,
+        peers,
+        host: "127.0.0.1",
+        port: 0,
+        maxClientCnxns: 0,
+        maxFrameBytes: 1024 * 1024,
+        fourLetterWords: [],
+        linkLimitMs: 1000
+      }),
+      (frontend) => ({ enter: (socket) => void frontend.door.server.emit("connection", socket) })
+    )
+}
