@@ -69,7 +69,7 @@ export interface KeptRequest {
   /** Its transaction; of a read, the state that it was read from. */
   readonly zxid: Zxid
   readonly session: SessionId
-  /** The peer whose session service it went to, and its number among all requests on the frontend's link there. */
+  /** The peer whose session service it went to, and its number among all requests on the frontend's link there; -1 if it went elsewhere first. */
   readonly peer: Sid
   readonly link: string
   readonly ordinal: number

@@ -31,7 +31,7 @@ export class Peer {
   /** Requests read in this turn of the event loop; they leave as one message. */
   private batch: Array<ClientRequest> = []
   /** At least one request of the batch is sampled. */
-  hasSampled = false
+  private hasSampled = false
   /** Requests that have gone by the present link, the batch included. */
   added = 0
   private readonly asked = new Map<number, Asked>()
@@ -55,6 +55,7 @@ export class Peer {
   /** Queues a request; the caller sees to it that `flush` follows. */
   add(request: ClientRequest): void {
     this.added++
+    if (request.trace !== undefined) this.hasSampled = true
     this.batch.push(request)
   }
 

@@ -29,6 +29,9 @@ export class Traced {
   readonly sampled: Array<Sampled> = []
   /** Undefined unless replies are looked at. */
   readonly underway: Underway | undefined
+  /** Where requests go, and the first that went there: those before it were carried over. */
+  peer: Peer | undefined
+  movedAt = 0
   opening: { readonly trace: TraceContext; readonly start: number } | undefined
 
   constructor(underway: Underway | undefined) {
@@ -78,17 +81,20 @@ export class RequestTracing {
   forwards(client: Client, peer: Peer, request: ClientRequest, now: number): void {
     const traced = client.traced!
     traced.forwarded++
-    if (this.telemetry.sampler.isDue()) this.consider(client, traced, peer, request, now)
-    if (traced.underway !== undefined) traced.underway.push(request, peer.added, now)
+    if (this.telemetry.sampler.isDue()) this.consider(client, traced, request, now)
+    if (traced.underway === undefined) return
+    traced.underway.push(request, peer.added, now)
+    if (traced.peer === peer) return
+    traced.peer = peer
+    traced.movedAt = traced.forwarded
   }
 
-  private consider(client: Client, traced: Traced, peer: Peer, request: ClientRequest, now: number): void {
+  private consider(client: Client, traced: Traced, request: ClientRequest, now: number): void {
     const candidate = { session: client.sessionId, paths: () => pathsOf(request) }
     if (!this.telemetry.sampler.decide(candidate, now)) return
     const traceId = newTraceId()
     const trace = { traceId, spanId: spanIdOf(traceId, "request", 0) }
     request.trace = trace
-    peer.hasSampled = true
     traced.sampled.push({ trace, number: traced.forwarded, request, start: now })
   }
 
@@ -142,13 +148,13 @@ export class RequestTracing {
       const error = view.getInt32(at + 16)
       const header = { zxid: Math.max(0, view.getInt32(at + 8) * WORD + view.getUint32(at + 12)), error }
       if (sampled[0]?.number === number) this.done.push({ one: sampled.shift()!, client, header })
-      else if (underway !== undefined) this.judge(client, underway, header, now)
+      else if (underway !== undefined) this.judge(client, underway, header, number >= traced.movedAt, now)
       underway?.drop(1)
     }
   }
 
   /** The passing reply's request was slow, or has failed, or neither. */
-  private judge(client: Client, underway: Underway, header: Header, now: number): void {
+  private judge(client: Client, underway: Underway, header: Header, isHere: boolean, now: number): void {
     const { slowMs, failures } = this.telemetry.options
     const isSlow = slowMs > 0 && now - underway.since >= slowMs
     const limit = failures === "none" ? Number.NEGATIVE_INFINITY : failures === "system" ? API_ERROR : -(2 ** 31)
@@ -171,7 +177,7 @@ export class RequestTracing {
         session: client.sessionId,
         peer: peer.sid,
         link: peer.linkId ?? "",
-        ordinal,
+        ordinal: isHere ? ordinal : -1,
         op: opName(request.op),
         start: this.telemetry.wall(since),
         end: this.telemetry.wall(now)
