@@ -33,6 +33,9 @@ export class ClientRequest {
   }
 }
 
+/** What an operator may ask a peer. `reset`: its counts and measurements begin anew. */
+export type OperatorQuestion = "stats" | "watches" | "sessions" | "digests" | "acl" | "reset"
+
 export type FrontendToSession =
   /** A client's ConnectRequest. `conn` is the frontend's own number for the socket, never used again. */
   | {
@@ -61,7 +64,7 @@ export type FrontendToSession =
     }
   /** The client's socket has gone; the session itself lives on until it is closed or expires. */
   | { readonly _tag: "Disconnected"; readonly conn: number }
-  | { readonly _tag: "Query"; readonly id: number; readonly name: "stats" | "watches" | "sessions" }
+  | { readonly _tag: "Query"; readonly id: number; readonly name: OperatorQuestion }
 
 /** Whole reply and notification frames for one connection, in the order in which they leave. */
 export interface Reply {

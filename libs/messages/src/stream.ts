@@ -29,7 +29,11 @@ export type SessionToZnode =
       readonly seqs: ReadonlyArray<number>
     }
   /** An operator asks: for the numbers (if it does not say what), or for who owns which ephemeral nodes. */
-  | { readonly _tag: "Query"; readonly id: number; readonly name?: "stats" | "ephemerals" | undefined }
+  | {
+      readonly _tag: "Query"
+      readonly id: number
+      readonly name?: "stats" | "ephemerals" | "digests" | "acl" | "reset" | undefined
+    }
 
 export type WatchMode = "data" | "child" | "persistent" | "persistentRecursive"
 

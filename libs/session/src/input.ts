@@ -24,8 +24,9 @@ export interface SessionOptions {
   readonly mayRead: MayRead
   /** Hears how many watches an event has fired. */
   readonly onFired?: ((type: EventType, count: number) => void) | undefined
-  /** What the service has measured, for an operator who asks. */
+  /** What the service has measured, for an operator who asks; and when that begins anew. */
   readonly figures?: (() => Stats) | undefined
+  readonly onReset?: (() => void) | undefined
 }
 
 /** What happens to the core. Links are named by their ids; those of the peer's own znode and of prepare are one each. */

@@ -27,7 +27,8 @@ export class Queries {
     }
     const id = this.nextId++
     this.asked.set(id, { frontend, query })
-    this.core.sendToZnode({ _tag: "Query", id, name: query.name === "sessions" ? "ephemerals" : "stats" })
+    if (query.name === "reset") this.core.options.onReset?.()
+    this.core.sendToZnode({ _tag: "Query", id, name: query.name === "sessions" ? "ephemerals" : query.name })
   }
 
   answered(id: number, stats: Stats): void {
@@ -45,9 +46,13 @@ export class Queries {
 
   private answer(asked: Asked, stats: Stats): void {
     const { frontend, query } = asked
-    const own = query.name === "stats" ? this.stats() : query.name === "watches" ? this.watches() : this.sessions()
-    const figures = query.name === "stats" ? { figures: this.figures(stats) } : {}
-    frontend.open({ _tag: "Answer", id: query.id, stats: { ...stats, ...own, ...figures } })
+    frontend.open({ _tag: "Answer", id: query.id, stats: { ...stats, ...this.own(query.name, stats) } })
+  }
+
+  private own(name: Query["name"], stats: Stats): Stats {
+    if (name === "stats") return { ...this.stats(), figures: this.figures(stats) }
+    if (name === "watches") return this.watches()
+    return name === "sessions" ? this.sessions() : {}
   }
 
   /** What the whole peer has measured: what came along from znode and broadcast, and the session service's own. */

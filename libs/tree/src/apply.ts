@@ -109,6 +109,7 @@ export class Applier {
         this.delete(reader)
         break
       case OpCode.setData:
+      case OpCode.reconfig:
         this.setData(reader)
         break
       case OpCode.setACL:
@@ -143,6 +144,10 @@ export class Applier {
       case OpCode.createContainer:
       case OpCode.createTTL:
         out.ustring(this.path)
+        out.nodeStat(this.tree.nodes, this.slot)
+        break
+      case OpCode.reconfig:
+        out.nodeData(this.tree.nodes, this.slot)
         out.nodeStat(this.tree.nodes, this.slot)
         break
       case OpCode.setData:

@@ -34,6 +34,11 @@ export class DigestCheck {
     this.compared++
   }
 
+  /** Of this peer's own, those that are remembered: the oldest first. */
+  all(): Array<{ readonly zxid: Zxid; readonly digest: number }> {
+    return [...this.own].map(([zxid, digest]) => ({ zxid, digest }))
+  }
+
   /** The tree is another one. */
   clear(): void {
     this.own.clear()

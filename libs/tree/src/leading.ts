@@ -14,6 +14,7 @@ import type {
   ZnodeToBroadcast
 } from "@zkmesh/messages"
 import type { Sid, Zxid } from "@zkmesh/numbers"
+import { OpCode } from "@zkmesh/protocol"
 import type { LinkId, ZnodeOptions } from "./input.ts"
 import { type OpenRequest, Preparer, type Verdict } from "./prepare.ts"
 import type { Tree } from "./tree.ts"
@@ -89,6 +90,11 @@ export class Leading {
     this.askers.delete(link)
   }
 
+  /** Who is connected and up to date: a new ensemble needs a quorum of these. */
+  upToDate(sids: ReadonlyArray<Sid>): void {
+    this.preparer.reconfiguring.upToDate(sids)
+  }
+
   /** All links, which are to be broken. */
   clear(): ReadonlyArray<LinkId> {
     const links = [...this.askers.keys()]
@@ -162,11 +168,14 @@ export class Leading {
     }
     for (const request of message.requests) {
       this.isAwaited ||= isElsewhere
+      const isReconfig = request.op === OpCode.reconfig
+      // Whoever takes it into its log finds it without looking at every transaction: it travels alone.
+      if (isReconfig) this.propose()
       const verdict = this.preparer.prepare(request, wallMs)
       if (verdict !== "prepared") this.verdictOnWrite(link, asker, request, verdict)
       else if (request.trace !== undefined) this.noteTrace(request.trace)
       if (!this.askers.has(link)) return
-      if (this.preparer.pendingBytes >= MAX_BATCH_BYTES) this.propose()
+      if (isReconfig || this.preparer.pendingBytes >= MAX_BATCH_BYTES) this.propose()
     }
   }
 

@@ -192,6 +192,18 @@ export class NodeOps {
     return ErrorCode.OK
   }
 
+  /** A reconfiguration: the znode's version stays what it is. */
+  setConfiguration(text: string): number {
+    const state = this.overlay.get(CONFIG_PATH)
+    if (!this.may(state, Perms.WRITE)) return ErrorCode.NOAUTH
+    this.type = OpCode.reconfig
+    this.overlay.change(state, this.zxid)
+    this.out.ustring(CONFIG_PATH)
+    this.out.buffer(Buffer.from(text))
+    this.out.int(state.version)
+    return ErrorCode.OK
+  }
+
   setAcl(path: string, acl: RequestedAcl, version: number): number {
     if (validatePath(path) !== undefined) return ErrorCode.BADARGUMENTS
     const list = acl === OPEN_ACL ? OPEN_ACL : fixAcl(acl, this.identity)

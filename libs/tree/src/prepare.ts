@@ -7,11 +7,20 @@
  */
 import type { SessionToPrepare, WriteRequest } from "@zkmesh/messages"
 import { COUNTER_LIMIT, counterOf, type SessionId, type Zxid, zxid as zxidOf } from "@zkmesh/numbers"
-import { ErrorCode, JuteError, JuteReader, OpCode, readAcls, readMultiRequest } from "@zkmesh/protocol"
+import {
+  ErrorCode,
+  JuteError,
+  JuteReader,
+  OpCode,
+  readAcls,
+  readMultiRequest,
+  readReconfigRequest
+} from "@zkmesh/protocol"
 import type { TxnBatch } from "@zkmesh/txn"
 import { type AclList, isOpen, OPEN_ACL, OPEN_ACL_BYTES } from "./acl.ts"
 import { NodeOps } from "./nodeops.ts"
 import { type NodeState, Overlay } from "./overlay.ts"
+import { Reconfiguring } from "./reconfiguring.ts"
 import { Kind } from "./rows.ts"
 import type { Earlier } from "./sessions.ts"
 import type { Tree } from "./tree.ts"
@@ -42,6 +51,8 @@ export interface PreparerOptions {
   readonly enforceQuota?: boolean
   /** How long a container may wait for its first child, `znode.container.maxNeverUsedIntervalMs`; default 0, for ever. */
   readonly containerMaxNeverUsedMs?: number
+  readonly reconfigEnabled?: boolean
+  readonly standaloneEnabled?: boolean
 }
 
 /** A session as prepare sees it: ahead of the tree by what is in flight. */
@@ -60,6 +71,7 @@ export class Preparer {
   private readonly overlay: Overlay
   private readonly out = new BatchWriter()
   private readonly ops: NodeOps
+  readonly reconfiguring: Reconfiguring
   private readonly reader = new JuteReader(Buffer.alloc(0))
   private readonly maxNeverUsedMs: number
   private readonly sessions = new Map<SessionId, PreparedSession>()
@@ -73,6 +85,7 @@ export class Preparer {
     this.tree = tree
     this.overlay = new Overlay(tree)
     this.ops = new NodeOps(tree, this.overlay, this.out, options)
+    this.reconfiguring = new Reconfiguring(options, tree, this.ops)
     this.maxNeverUsedMs = options.containerMaxNeverUsedMs ?? 0
   }
 
@@ -88,6 +101,7 @@ export class Preparer {
     this.sessions.clear()
     this.tokens.clear()
     this.closing = []
+    this.reconfiguring.stop()
     this.out.takeBatch()
   }
 
@@ -200,7 +214,7 @@ export class Preparer {
       case OpCode.closeSession:
         return this.closeSession(request.session, zxid, session)
       case OpCode.reconfig:
-        return ErrorCode.RECONFIGDISABLED
+        return this.reconfiguring.prepare(readReconfigRequest(reader), zxid)
       default:
         // Also a client's deleteContainer: only the ensemble itself may sweep, as it asks nobody's permission.
         return ErrorCode.UNIMPLEMENTED

@@ -205,9 +205,18 @@ export class Tree {
     rows.set(slot, Field.aversion, aversion)
   }
 
-  /** Installs the ensemble's configuration at `/zookeeper/config`: at start, outside the log, on every peer by itself. */
+  /**
+   * Installs the ensemble's configuration at `/zookeeper/config`: at start, outside the log, on every peer by itself; not
+   * once a transaction has changed it.
+   */
   setConfig(text: string): void {
+    if (this.nodes.rows.getLong(this.config, Field.mzxid) > 0) return
     this.setContent(this.config, this.content(CONFIG_PATH, Buffer.from(text)))
+  }
+
+  /** What is there now. */
+  configText(): string {
+    return Buffer.from(this.stored(this.config).data ?? []).toString("utf8")
   }
 
   digest(): number {

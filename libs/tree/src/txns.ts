@@ -8,7 +8,7 @@
  * | createContainer   | path, data, acl, int parentCreations                             |
  * | createTTL         | path, data, acl, int parentCreations, long ttl                   |
  * | delete, deleteContainer | path                                                       |
- * | setData           | path, data, int version                                          |
+ * | setData, reconfig | path, data, int version                                          |
  * | setACL            | path, acl, int aversion                                          |
  * | check             | path, int version                                                |
  * | multi             | vector of (int type, buffer body)                                |

@@ -1,68 +1,55 @@
 /** The four-letter words: an operator's questions, asked on the client port before anything else. */
-import type { Stats } from "@zkmesh/messages"
+import type { FrontendToSession, Stats } from "@zkmesh/messages"
 import { type Client, Phase } from "./Client.ts"
 import type { Frontend } from "./Frontend.ts"
+import { configurationText, digestsText, monitorText, serverText, sizesText } from "./operator/serverTexts.ts"
 import type { Peer } from "./Peer.ts"
-import {
-  connectionLine,
-  dumpText,
-  environmentText,
-  monitorText,
-  serverText,
-  sessionsByWatch,
-  sessionsWatching,
-  watchSummary
-} from "./texts.ts"
+import { connectionLine, dumpText, environmentText, sessionsByWatch, sessionsWatching, watchSummary } from "./texts.ts"
 import { answerTraceLine, LineReader } from "./tracing/TraceWord.ts"
 
 const NOT_SERVING = "This ZooKeeper instance is not currently serving requests\n"
 const ANSWER_WITHIN_MS = 3000
 
-type Question = "stats" | "watches" | "sessions"
+type Question = Extract<FrontendToSession, { _tag: "Query" }>["name"]
 /** What a word prints, given what its peer has answered to the questions that it needs. */
 interface Word {
-  readonly asks: ReadonlyArray<Question>
-  readonly print: (frontend: Frontend, peer: Peer, answers: Readonly<Record<Question, Stats>>, client: Client) => string
+  readonly asks: Question | undefined
+  readonly print: (frontend: Frontend, peer: Peer, answer: Stats) => string
 }
 
 const WORDS: Readonly<Record<string, Word>> = {
-  srvr: { asks: ["stats"], print: (frontend, peer, { stats }) => serverText(frontend, peer, stats, undefined) },
+  srvr: { asks: "stats", print: ({ server }, peer, stats) => serverText(server, peer, stats, undefined) },
   stat: {
-    asks: ["stats"],
-    print: (frontend, peer, { stats }) => {
-      const lines = [...frontend.clients.values()].map((client) => connectionLine(client, false))
-      return serverText(frontend, peer, stats, `Clients:\n${lines.join("")}\n`)
+    asks: "stats",
+    print: ({ server }, peer, stats) => {
+      const lines = server.clients.map((client) => connectionLine(client, false))
+      return serverText(server, peer, stats, `Clients:\n${lines.join("")}\n`)
     }
   },
-  mntr: { asks: ["stats"], print: (frontend, peer, { stats }) => monitorText(frontend, peer, stats) },
+  mntr: { asks: "stats", print: ({ server }, peer, stats) => monitorText(server, peer, stats) },
   cons: {
-    asks: [],
-    print: (frontend) => `${[...frontend.clients.values()].map((client) => connectionLine(client, true)).join("")}\n`
+    asks: undefined,
+    print: ({ server }) => `${server.clients.map((client) => connectionLine(client, true)).join("")}\n`
   },
-  conf: {
-    asks: [],
-    print: ({ settings }) => settings.configuration.map(([key, value]) => `${key}=${value}\n`).join("")
-  },
-  wchs: { asks: ["watches"], print: (_frontend, _peer, { watches }) => watchSummary(watches) },
-  wchc: { asks: ["watches"], print: (_frontend, _peer, { watches }) => sessionsWatching(watches) },
-  wchp: { asks: ["watches"], print: (_frontend, _peer, { watches }) => sessionsByWatch(watches) },
-  dump: { asks: ["sessions"], print: (frontend, _peer, { sessions }) => dumpText(frontend, sessions) },
-  dirs: {
-    asks: ["stats"],
-    print: (_frontend, _peer, { stats }) =>
-      `datadir_size: ${Number(stats["data_dir_size"] ?? 0)}\nlogdir_size: ${Number(stats["log_dir_size"] ?? 0)}\n`
-  },
+  conf: { asks: "stats", print: ({ settings }, _peer, stats) => configurationText(settings.configuration, stats) },
+  wchs: { asks: "watches", print: (_frontend, _peer, watches) => watchSummary(watches) },
+  wchc: { asks: "watches", print: (_frontend, _peer, watches) => sessionsWatching(watches) },
+  wchp: { asks: "watches", print: (_frontend, _peer, watches) => sessionsByWatch(watches) },
+  dump: { asks: "sessions", print: (frontend, _peer, sessions) => dumpText(frontend, sessions) },
+  dirs: { asks: "stats", print: (_frontend, _peer, stats) => sizesText(stats) },
+  hash: { asks: "digests", print: (_frontend, _peer, digests) => digestsText(digests) },
   crst: {
-    asks: [],
-    print: (frontend) => {
-      for (const client of frontend.clients.values()) client.resetStatistics()
+    asks: undefined,
+    print: ({ server }) => {
+      for (const client of server.clients) client.resetStatistics()
       return "Connection stats reset.\n"
     }
   },
   srst: {
-    asks: [],
-    print: (frontend) => {
-      frontend.statistics.reset()
+    // The peer's own figures begin anew, too.
+    asks: "reset",
+    print: ({ server }) => {
+      server.reset()
       return "Server stats reset.\n"
     }
   }
@@ -72,20 +59,27 @@ const WORDS: Readonly<Record<string, Word>> = {
 const ALWAYS: Readonly<Record<string, (frontend: Frontend) => string>> = {
   ruok: () => "imok",
   isro: (frontend) => (settled(frontend) === undefined ? "null" : "rw"),
-  envi: environmentText
+  envi: environmentText,
+  gtmk: ({ server }) => `${server.traceMask}`
 }
 
 /** The peer to speak for. One that is between two leaders keeps its clients, but has no mode that it could tell. */
 const settled = (frontend: Frontend): Peer | undefined =>
   frontend.peers.find(({ status }) => status.serving && status.role !== "looking")
 
-/** The one word that has a line behind it. */
+/** The word that has a line behind it, and the one with eight bytes. */
 const TRACE = "trac"
+const SET_MASK = "stmk"
+const MASK_BYTES = 8
+/** A telnet client's way to hang up. */
+const TELNET_CLOSE = 0xfff4fffd | 0
 
 /** The word that a frame's length is, if it is one. */
 const wordOf = (length: number): string | undefined => {
   const word = String.fromCharCode((length >>> 24) & 0xff, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff)
-  return Object.hasOwn(WORDS, word) || Object.hasOwn(ALWAYS, word) || word === TRACE ? word : undefined
+  return Object.hasOwn(WORDS, word) || Object.hasOwn(ALWAYS, word) || word === TRACE || word === SET_MASK
+    ? word
+    : undefined
 }
 
 export class FourLetterWords {
@@ -97,6 +91,10 @@ export class FourLetterWords {
 
   /** Takes the first four bytes of a connection; false if they are no word that we know. */
   answer(client: Client, length: number): boolean {
+    if (length === TELNET_CLOSE) {
+      client.socket.destroy()
+      return true
+    }
     const word = wordOf(length)
     if (word === undefined) return false
     client.phase = Phase.Word
@@ -105,6 +103,7 @@ export class FourLetterWords {
     if (fourLetterWords !== "*" && word !== "srvr" && !fourLetterWords.includes(word)) {
       this.end(client, `${word} is not executed because it is not in the whitelist.\n`)
     } else if (word === TRACE) this.trace(client)
+    else if (word === SET_MASK) this.setMask(client)
     else if (Object.hasOwn(ALWAYS, word)) this.end(client, ALWAYS[word]!(this.frontend))
     else this.ask(client, WORDS[word]!)
     return true
@@ -119,6 +118,21 @@ export class FourLetterWords {
     client.line.push(client.splitter.rest())
   }
 
+  private setMask(client: Client): void {
+    const { server } = this.frontend
+    let bytes = Buffer.alloc(0)
+    client.line = {
+      push: (more) => {
+        bytes = Buffer.concat([bytes, more])
+        if (bytes.length < MASK_BYTES) return
+        server.traceMask = bytes.readBigInt64BE()
+        this.end(client, `${server.traceMask}`)
+      },
+      end: () => this.end(client, "")
+    }
+    client.line.push(client.splitter.rest())
+  }
+
   private ask(client: Client, word: Word): void {
     const { frontend } = this
     const peer = settled(frontend)
@@ -126,20 +140,13 @@ export class FourLetterWords {
       this.end(client, NOT_SERVING)
       return
     }
-    const answers: Record<Question, Stats> = { stats: {}, watches: {}, sessions: {} }
-    const print = () => this.end(client, word.print(frontend, peer, answers, client))
-    const [question] = word.asks
-    if (question === undefined) {
-      print()
+    if (word.asks === undefined) {
+      this.end(client, word.print(frontend, peer, {}))
       return
     }
-    peer.ask(question, frontend.now() + ANSWER_WITHIN_MS, (stats) => {
-      if (stats === undefined) this.end(client, NOT_SERVING)
-      else {
-        answers[question] = stats
-        print()
-      }
-    })
+    peer.ask(word.asks, frontend.now() + ANSWER_WITHIN_MS, (stats) =>
+      this.end(client, stats === undefined ? NOT_SERVING : word.print(frontend, peer, stats))
+    )
   }
 
   private end(client: Client, text: string): void {

@@ -1,15 +1,11 @@
 /** What the four-letter words print, byte for byte as ZooKeeper does: monitors and scripts parse it. */
-import { readdirSync, readFileSync } from "node:fs"
 import { arch, freemem, hostname, type as osType, release, tmpdir, totalmem, userInfo } from "node:os"
 import type { Stats } from "@zkmesh/messages"
 import { hex } from "@zkmesh/numbers"
 import type { Client } from "./Client.ts"
 import type { Frontend } from "./Frontend.ts"
-import type { Peer } from "./Peer.ts"
+import { VERSION } from "./operator/serverTexts.ts"
 import { shortName } from "./requests.ts"
-
-/** The ZooKeeper release whose protocol this speaks, in the form that clients parse. */
-export const VERSION = "3.9.5-zkmesh-0.1.0, built on 2026-01-01 00:00 UTC"
 
 const number = (stats: Stats, key: string, otherwise = 0): number => {
   const value = stats[key]
@@ -28,43 +24,8 @@ const words = (stats: Stats, key: string): ReadonlyArray<string> => {
   return Array.isArray(value) ? (value as ReadonlyArray<string>) : []
 }
 
-/** A double as Java prints it: never without a decimal. At most four of them, rounded half up. */
-const double = (value: number): string => {
-  const rounded = Math.round(value * 10_000) / 10_000
-  return Number.isInteger(rounded) ? `${rounded}.0` : `${rounded}`
-}
-
-const STATES = { leading: "leader", following: "follower", observing: "observer", looking: "looking" } as const
-
-/** As ZooKeeper names it: an ensemble of one voter has no leader, it stands alone. */
-export const serverState = (peer: Peer, stats: Stats): string =>
-  peer.status.role === "leading" && number(stats, "quorum_size") === 1 ? "standalone" : STATES[peer.status.role]
-
-const outstanding = (frontend: Frontend): number => frontend.statistics.outstanding
-
-/** `srvr`; with `clients` between the version and the numbers it is `stat`. */
-export const serverText = (frontend: Frontend, peer: Peer, stats: Stats, clients: string | undefined): string => {
-  const { statistics } = frontend
-  const { latency } = statistics
-  const mode = serverState(peer, stats)
-  const lines = [
-    `Latency min/avg/max: ${Math.floor(latency.min)}/${double(latency.average)}/${Math.floor(latency.max)}`,
-    `Received: ${statistics.received}`,
-    `Sent: ${statistics.sent}`,
-    `Connections: ${frontend.clients.size}`,
-    `Outstanding: ${outstanding(frontend)}`,
-    `Zxid: ${text(stats, "last_processed_zxid") ?? hex(peer.status.zxid)}`,
-    `Mode: ${mode}`,
-    `Node count: ${number(stats, "znode_count")}`
-  ]
-  if (mode === "leader") {
-    const size = (key: string) => number(stats, `${key}_proposal_size`, -1)
-    lines.push(`Proposal sizes last/min/max: ${size("last")}/${size("min")}/${size("max")}`)
-  }
-  return `Zookeeper version: ${VERSION}\n${clients ?? ""}${lines.join("\n")}\n`
-}
-
-const addressOf = (client: Client): string => {
+/** `/127.0.0.1:52330` or `/[0:0:0:0:0:0:0:1]:52330` */
+export const addressOf = (client: Client): string => {
   const { address, port } = client
   return address.includes(":") ? `/[${fullIpv6(address)}]:${port}` : `/${address}:${port}`
 }
@@ -102,71 +63,6 @@ export const connectionLine = (client: Client, full: boolean): string => {
     `maxlat=${Math.floor(latency.max)}`
   )
   return `${head},${fields.join(",")})\n`
-}
-
-/** What a Linux says of this process; elsewhere nothing: monitors take a missing key better than a wrong one. */
-const proc = <T>(read: () => T): T | undefined => {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof Error && "code" in error) return undefined
-    throw error
-  }
-}
-const openFiles = (): number | undefined => proc(() => readdirSync("/proc/self/fd").length)
-const fileLimit = (): number | undefined => {
-  const soft = proc(() => /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1])
-  return soft === undefined ? undefined : Number(soft)
-}
-
-/** What the frontend itself adds to its peer's numbers. */
-const ownNumbers = (frontend: Frontend): Record<string, number | undefined> => {
-  const { statistics, clients } = frontend
-  const drops = (...reasons: ReadonlyArray<Parameters<typeof statistics.drops.get>[0]>) =>
-    reasons.reduce((sum, reason) => sum + (statistics.drops.get(reason) ?? 0), 0)
-  return {
-    max_latency: Math.floor(statistics.latency.max),
-    min_latency: Math.floor(statistics.latency.min),
-    packets_received: statistics.received,
-    packets_sent: statistics.sent,
-    num_alive_connections: clients.size,
-    outstanding_requests: statistics.outstanding,
-    uptime: Math.floor(frontend.now() - statistics.startedAt),
-    open_file_descriptor_count: openFiles(),
-    max_file_descriptor_count: fileLimit(),
-    last_client_response_size: statistics.lastReplyBytes,
-    max_client_response_size: statistics.maxReplyBytes,
-    min_client_response_size: statistics.minReplyBytes,
-    auth_failed_count: statistics.authFailures,
-    connection_request_count: statistics.connectionRequests,
-    connection_rejected: drops("tooManyConnections"),
-    connection_drop_count: [...statistics.drops.values()].reduce((sum, count) => sum + count, 0),
-    sessionless_connections_expired: drops("sessionless"),
-    cnxn_closed_without_zk_server_running: drops("notServing"),
-    bytes_received_count: statistics.bytesReceived,
-    response_bytes: statistics.bytesSent
-  }
-}
-
-/** Keys of a peer's answer that say what it is, not how much of something there is. */
-const HIDDEN = new Set(["serving", "role", "epoch", "leader", "zxid", "peer_state"])
-
-/** `mntr` */
-export const monitorText = (frontend: Frontend, peer: Peer, stats: Stats): string => {
-  const lines = [`zk_version\t${VERSION}`, `zk_server_state\t${serverState(peer, stats)}`]
-  const state = text(stats, "peer_state")
-  if (state !== undefined) lines.push(`zk_peer_state\t${state}`)
-  // Not ZooKeeper's: there a port belongs to one server, here a frontend turns to another peer while its own is away.
-  lines.push(`zk_peer_id\t${peer.sid}`)
-  lines.push(`zk_avg_latency\t${double(frontend.statistics.latency.average)}`)
-  const own = ownNumbers(frontend)
-  for (const [key, value] of Object.entries(own)) if (value !== undefined) lines.push(`zk_${key}\t${value}`)
-  for (const [key, value] of Object.entries(stats)) {
-    if (HIDDEN.has(key) || key in own || key === "avg_latency") continue
-    if (typeof value === "number") lines.push(`zk_${key}\t${Number.isInteger(value) ? value : double(value)}`)
-    else if (typeof value === "string") lines.push(`zk_${key}\t${value}`)
-  }
-  return `${lines.join("\n")}\n`
 }
 
 /** `wchs` */
@@ -239,16 +135,17 @@ export const dumpText = (frontend: Frontend, stats: Stats): string => {
 const connectionSets = (frontend: Frontend): ReadonlyArray<string> => {
   const wallAhead = frontend.wallClock() - frontend.now()
   const sets = new Map<number, Array<Client>>()
-  for (const client of frontend.clients.values()) {
+  const { clients } = frontend.server
+  for (const client of clients) {
     const second = Math.ceil((client.deadline + wallAhead) / 1000) * 1000
     const set = sets.get(second) ?? []
     set.push(client)
     sets.set(second, set)
   }
-  const lines = [`Connections Sets (${sets.size})/(${frontend.clients.size}):`]
-  for (const [second, clients] of [...sets].sort(([a], [b]) => a - b)) {
-    lines.push(`${clients.length} expire at ${javaDate(second)}:`)
-    for (const client of clients) lines.push(`\tip: ${addressOf(client)} sessionId: ${hex(client.sessionId)}`)
+  const lines = [`Connections Sets (${sets.size})/(${clients.length}):`]
+  for (const [second, members] of [...sets].sort(([a], [b]) => a - b)) {
+    lines.push(`${members.length} expire at ${javaDate(second)}:`)
+    for (const client of members) lines.push(`\tip: ${addressOf(client)} sessionId: ${hex(client.sessionId)}`)
   }
   return lines
 }
@@ -256,10 +153,16 @@ const connectionSets = (frontend: Frontend): ReadonlyArray<string> => {
 const megabytes = (bytes: number): string => `${Math.floor(bytes / 2 ** 20)}MB`
 
 /** `envi`: Java's keys with Node's answers, so that what parses them finds each. */
-export const environmentText = (): string => {
+export const environmentText = (): string =>
+  `Environment:\n${environment()
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join("")}`
+
+/** The same as pairs. */
+export const environment = (): ReadonlyArray<readonly [key: string, value: string]> => {
   const { heapUsed, heapTotal } = process.memoryUsage()
   const user = userInfo()
-  const entries: ReadonlyArray<readonly [string, string]> = [
+  return [
     ["zookeeper.version", VERSION],
     ["host.name", hostname()],
     ["java.version", `node ${process.version}`],
@@ -279,5 +182,4 @@ export const environmentText = (): string => {
     ["os.memory.max", megabytes(totalmem())],
     ["os.memory.total", megabytes(heapTotal)]
   ]
-  return `Environment:\n${entries.map(([key, value]) => `${key}=${value}\n`).join("")}`
 }

@@ -123,7 +123,8 @@ class Shell {
       firstToken: firstToken(context.randomBytes),
       mayRead: (acl, identity) => skipAcl || isAllowed(acl, Perms.READ, identity),
       onFired: measures.fired,
-      figures: () => measures.metrics.figures("session")
+      figures: () => measures.metrics.figures("session"),
+      onReset: () => measures.metrics.reset()
     })
     const stream = (event: StreamEvent) => self.tell({ _tag: "Stream", event })
     const prepare = (event: PrepareEvent) => self.tell({ _tag: "Prepare", event })
