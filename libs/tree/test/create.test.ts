@@ -213,7 +213,6 @@ it("refuses from clients what only the ensemble may ask for", () => {
   assert.equal(client.run(OpCode.deleteContainer, (w) => w.ustring("/c")).err, ErrorCode.UNIMPLEMENTED)
   assert.equal(client.run(OpCode.check, (w) => w.ustring("/c")).err, ErrorCode.UNIMPLEMENTED)
   assert.equal(client.run(OpCode.createSession, (w) => w.int(1)).err, ErrorCode.UNIMPLEMENTED)
-  assert.equal(client.run(OpCode.reconfig, (w) => w.ustring("")).err, ErrorCode.RECONFIGDISABLED)
   assert.isTrue(client.exists("/c"))
 })
 

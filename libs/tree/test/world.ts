@@ -58,11 +58,14 @@ export class World {
   now = 1_700_000_000_000
   private nextToken = 1
 
-  constructor(options: { extendedTypes?: boolean; enforceQuota?: boolean; tree?: Tree } = {}) {
+  constructor(
+    options: { extendedTypes?: boolean; enforceQuota?: boolean; tree?: Tree; reconfigEnabled?: boolean } = {}
+  ) {
     this.tree = options.tree ?? new Tree()
     this.preparer = new Preparer(this.tree, {
       extendedTypes: options.extendedTypes ?? false,
-      enforceQuota: options.enforceQuota ?? false
+      enforceQuota: options.enforceQuota ?? false,
+      reconfigEnabled: options.reconfigEnabled ?? false
     })
     this.applier = new Applier(this.tree, PEER)
     this.preparer.lead(EPOCH)

@@ -31,6 +31,10 @@ export interface BroadcastServiceOptions {
   readonly sid: Sid
   readonly voters: ReadonlyArray<Sid>
   readonly observers: ReadonlyArray<Sid>
+  /** The same as text, as in `/zookeeper/config`; one that the ensemble has agreed on is stronger. */
+  readonly configuration?: string | undefined
+  /** The membership may be changed (`reconfigEnabled`). Default: no. */
+  readonly reconfigEnabled?: boolean
   readonly tickTimeMs: number
   /** Ticks: how long discovery and synchronisation may go without progress. */
   readonly initLimit: number

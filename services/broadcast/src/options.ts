@@ -10,6 +10,8 @@ export const peerConfig = (options: BroadcastServiceOptions): PeerConfig => {
   return {
     sid: options.sid,
     voters: options.voters,
+    configuration: options.configuration,
+    reconfigurable: options.reconfigEnabled ?? false,
     tickTimeMs: options.tickTimeMs,
     initLimit: options.initLimit,
     syncLimit: options.syncLimit,
