@@ -3,6 +3,7 @@ import { Console, Data, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { describe, machine, runLoad, show } from "./run.ts"
 import { type Load, operations, parseServers } from "./spec.ts"
+import { costTable, tracingCosts } from "./tracing.ts"
 import { summary, versus } from "./versus.ts"
 
 class BenchError extends Data.TaggedError("BenchError")<{ readonly message: string }> {}
@@ -22,11 +23,18 @@ const flags = {
     Flag.withDescription("Start three ZooKeeper servers and three peers of zkmesh, and load them in turn"),
     Flag.optional
   ),
+  tracing: Flag.Boolean("tracing").pipe(
+    Flag.withDescription("Load servers that trace nothing, 1 % and everything in turn, and tell what that costs"),
+    Flag.withDefault(false)
+  ),
   placement: Flag.Literals("placement", ["server", "ensemble"]).pipe(
-    Flag.withDescription("With --versus: how zkmesh runs"),
+    Flag.withDescription("With --versus or --tracing: how zkmesh runs"),
     Flag.withDefault("server" as const)
   ),
-  rounds: Flag.Int("rounds").pipe(Flag.withDescription("With --versus: turns of each"), Flag.withDefault(3)),
+  rounds: Flag.Int("rounds").pipe(
+    Flag.withDescription("With --versus or --tracing: turns of each"),
+    Flag.withDefault(3)
+  ),
   op: Flag.Literals("op", operations).pipe(Flag.withDescription("What is asked"), Flag.withDefault("setData" as const)),
   sessions: Flag.Int("sessions").pipe(Flag.withDescription("Client sessions"), Flag.withDefault(30)),
   outstanding: Flag.Int("outstanding").pipe(
@@ -67,8 +75,18 @@ const bench = Command.make(
         : Console.log(["", ...summary(comparisons)].join("\n"))
       return
     }
+    if (options.tracing) {
+      const { placement, rounds } = options
+      const say = (line: string) => (options.json ? undefined : console.log(line))
+      say(machine())
+      const costs = yield* attempt(() => tracingCosts({ ...common, placement, rounds, say }))
+      yield* options.json
+        ? Console.log(JSON.stringify({ machine: machine(), placement, costs }, null, 2))
+        : Console.log(["", ...costTable(costs)].join("\n"))
+      return
+    }
     if (Option.isNone(options.connect)) {
-      return yield* new BenchError({ message: "give --connect host:port, or --versus zookeeper" })
+      return yield* new BenchError({ message: "give --connect host:port, --versus zookeeper or --tracing" })
     }
     const connect = options.connect.value
     const servers = yield* attempt(async () => parseServers(connect))
