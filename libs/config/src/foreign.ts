@@ -100,15 +100,7 @@ export const IGNORED: ReadonlyArray<Foreign> = [
   },
   {
     why: "always on here",
-    keys: [
-      "skipACL",
-      "digest.enabled",
-      "closeSessionTxn.enabled",
-      "electionAlg",
-      "peerType",
-      "standaloneEnabled",
-      "leaderServes"
-    ]
+    keys: ["skipACL", "digest.enabled", "closeSessionTxn.enabled", "electionAlg", "peerType", "leaderServes"]
   },
   {
     why: "not offered by this version",
@@ -118,7 +110,6 @@ export const IGNORED: ReadonlyArray<Foreign> = [
       "letAnySaslUserDoX",
       "localSessionsEnabled",
       "localSessionsUpgradingEnabled",
-      "reconfigEnabled",
       "emulate353TTLNodes",
       "znode.container.*",
       "enableEagerACLCheck",
@@ -135,11 +126,7 @@ export const IGNORED: ReadonlyArray<Foreign> = [
 ]
 
 /** Ignoring one of these would open what the operator meant to close, or change who makes a quorum. */
-export const REFUSED: ReadonlyArray<Foreign> = [
-  { why: "quorums are majorities here", keys: ["group.N", "weight.N"] },
-  { why: "the server.N lines belong into zoo.cfg itself", keys: ["dynamicConfigFile"] },
-  { why: "write superUser as one list", keys: ["superUser.N"] }
-]
+export const REFUSED: ReadonlyArray<Foreign> = [{ why: "write superUser as one list", keys: ["superUser.N"] }]
 
 /** What becomes of a key that is ZooKeeper's but none of ours; undefined if ZooKeeper does not know it either. */
 export const foreign = (key: string): { readonly kind: "ignored" | "refused"; readonly why: string } | undefined => {

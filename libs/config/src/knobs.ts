@@ -92,6 +92,20 @@ const ensemble = {
     mapped("transactions", "a checkpoint of the tree is written at least this often")
   ),
   extendedTypesEnabled: knob(flag, "false", zookeeper("true or false", "TTL znodes; must be the same on every server")),
+  reconfigEnabled: knob(
+    flag,
+    "false",
+    zookeeper("true or false", "servers may be added and removed while serving; must be the same on every server")
+  ),
+  standaloneEnabled: knob(
+    flag,
+    "true",
+    zookeeper("true or false", "a single voter is a server alone: reconfigurations must leave at least two")
+  ),
+  dynamicConfigFile: maybe(
+    text,
+    zookeeper("path", "holds the server.N, group.N and weight.N lines in place of zoo.cfg")
+  ),
   enforceQuota: knob(
     flag,
     "false",

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises"
+import { MembershipError, makeConfiguration } from "@zkmesh/membership"
 import type { Sid } from "@zkmesh/numbers"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -16,6 +17,8 @@ export interface Config {
   readonly knobs: Knobs
   /** By ascending sid; empty if the configuration names none. */
   readonly servers: ReadonlyArray<Server>
+  /** What the servers are as ZooKeeper writes it, groups and weights included; undefined if there are none. */
+  readonly membership: string | undefined
   /** `postgres.url.N` → its URL. */
   readonly postgresUrls: ReadonlyMap<Sid, string>
   /** To be logged once: keys that were accepted and mean nothing here, and other things worth knowing. */
@@ -27,6 +30,8 @@ export interface Sources {
   readonly base?: Readonly<Record<string, string>>
   /** zoo.cfg, and the name to report it by. */
   readonly file?: { readonly name: string; readonly text: string }
+  /** What `dynamicConfigFile` in it names, likewise. */
+  readonly dynamicFile?: { readonly name: string; readonly text: string }
   readonly environment?: Environment
   /** What the command line says: key → (value, name of the flag). */
   readonly flags?: ReadonlyArray<Entry>
@@ -38,11 +43,25 @@ export const loadConfig = (
   sources: Omit<Sources, "file">
 ): Effect.Effect<Config, ConfigError> => {
   if (path === undefined) return readConfig(sources)
-  return Effect.tryPromise({
-    try: () => readFile(path, "utf8"),
-    catch: (cause) => new ConfigError({ key: "", reason: cannotRead(cause), source: path })
-  }).pipe(Effect.flatMap((text) => readConfig({ ...sources, file: { name: path, text } })))
+  return Effect.gen(function* () {
+    const file = yield* readText(path)
+    const dynamic = yield* attempt(() => dynamicFileOf(file))
+    return yield* readConfig({
+      ...sources,
+      file,
+      ...(dynamic === undefined ? {} : { dynamicFile: yield* readText(dynamic) })
+    })
+  })
 }
+
+const readText = (name: string) =>
+  Effect.tryPromise({
+    try: async () => ({ name, text: await readFile(name, "utf8") }),
+    catch: (cause) => new ConfigError({ key: "", reason: cannotRead(cause), source: name })
+  })
+
+const dynamicFileOf = ({ name, text }: { readonly name: string; readonly text: string }): string | undefined =>
+  fileEntries(text, name).findLast(({ key }) => key === "dynamicConfigFile")?.value
 
 const cannotRead = (cause: unknown): string => {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined
@@ -52,10 +71,12 @@ const cannotRead = (cause: unknown): string => {
 }
 
 /** Joins the sources, refuses what is unknown, and checks that what they say can be run. */
-export const readConfig = (sources: Sources): Effect.Effect<Config, ConfigError> =>
+export const readConfig = (sources: Sources): Effect.Effect<Config, ConfigError> => attempt(() => read(sources))
+
+const attempt = <A>(use: () => A): Effect.Effect<A, ConfigError> =>
   Effect.suspend(() => {
     try {
-      return Effect.succeed(read(sources))
+      return Effect.succeed(use())
     } catch (error) {
       return error instanceof ConfigError ? Effect.fail(error) : Effect.die(error)
     }
@@ -67,6 +88,8 @@ const read = (sources: Sources): Config => {
   const encoded: Record<string, string> = {}
   const servers = new Map<Sid, Server>()
   const postgresUrls = new Map<Sid, string>()
+  const groups = new Map<number, ReadonlyArray<Sid>>()
+  const weights = new Map<Sid, number>()
   for (const entry of entries.values()) {
     const { key, value, source } = entry
     if (Object.hasOwn(Knobs.fields, key)) encoded[key] = value
@@ -74,13 +97,16 @@ const read = (sources: Sources): Config => {
       const server = parseServer(key, value, source)
       if (servers.has(server.sid)) throw new ConfigError({ key, reason: `server ${server.sid} is given twice`, source })
       servers.set(server.sid, server)
-    } else if (isFamily(key)) postgresUrls.set(Number(key.slice("postgres.url.".length)), value)
+    } else if (/^group\.\d+$/.test(key)) groups.set(Number(key.slice(6)), value.split(":").map(Number))
+    else if (/^weight\.\d+$/.test(key)) weights.set(Number(key.slice(7)), Number(value))
+    else if (isFamily(key)) postgresUrls.set(Number(key.slice("postgres.url.".length)), value)
     else judgeForeign(entry, notices)
   }
   const knobs = decode(encoded, entries)
   const config: Config = {
     knobs,
     servers: [...servers.values()].sort((a, b) => a.sid - b.sid),
+    membership: membershipOf([...servers.values()], groups, weights),
     postgresUrls,
     notices
   }
@@ -95,17 +121,52 @@ const read = (sources: Sources): Config => {
   return config
 }
 
+/** As a text of version 0: nobody has agreed on it. Throws ConfigError if groups do not fit. */
+const membershipOf = (
+  servers: ReadonlyArray<Server>,
+  groups: ReadonlyMap<number, ReadonlyArray<Sid>>,
+  weights: ReadonlyMap<Sid, number>
+): string | undefined => {
+  const isHierarchical = groups.size > 0 || weights.size > 0
+  if (servers.length === 0 && !isHierarchical) return undefined
+  try {
+    return makeConfiguration(0, servers, isHierarchical ? { groups, weights } : undefined).text
+  } catch (error) {
+    if (error instanceof MembershipError) throw new ConfigError({ key: "group.N", reason: error.message })
+    throw error
+  }
+}
+
 /** By key; a stronger source replaces a weaker one, a later line an earlier. */
 const collect = (sources: Sources, notices: Array<string>): ReadonlyMap<string, Entry> => {
   const entries = new Map<string, Entry>()
   const put = (entry: Entry) => entries.set(entry.key, entry)
   for (const [key, value] of Object.entries(sources.base ?? {})) put({ key, value, source: "default" })
   if (sources.file !== undefined) for (const entry of fileEntries(sources.file.text, sources.file.name)) put(entry)
+  if (sources.dynamicFile !== undefined) {
+    for (const entry of membersOnly(sources.dynamicFile, [...entries.keys()])) put(entry)
+  }
   const environment = environmentEntries(sources.environment ?? {})
   notices.push(...environment.notices)
   for (const entry of environment.entries) put(entry)
   for (const entry of sources.flags ?? []) put(entry)
   return entries
+}
+
+const MEMBERSHIP = /^(server|group|weight)\./
+
+/** A dynamic file holds the whole membership and nothing else. */
+const membersOnly = (file: { readonly name: string; readonly text: string }, known: ReadonlyArray<string>) => {
+  const stray = known.find((key) => MEMBERSHIP.test(key))
+  if (stray !== undefined) {
+    throw new ConfigError({ key: stray, reason: `belongs into ${file.name}, the dynamicConfigFile` })
+  }
+  const found = fileEntries(file.text, file.name)
+  const other = found.find(({ key }) => !MEMBERSHIP.test(key))
+  if (other !== undefined) {
+    throw new ConfigError({ key: other.key, reason: "does not belong into a dynamicConfigFile", source: other.source })
+  }
+  return found
 }
 
 const judgeForeign = ({ key, value, source }: Entry, notices: Array<string>): void => {
@@ -168,7 +229,8 @@ const check = ({ knobs, servers, postgresUrls }: Config, error: (key: string, re
   }
   if (servers.length > 0) {
     for (const sid of postgresUrls.keys()) {
-      if (!servers.some((server) => server.sid === sid)) {
+      // Of an ensemble that may grow, the databases of those to come may be known.
+      if (!knobs.reconfigEnabled && !servers.some((server) => server.sid === sid)) {
         throw error(`postgres.url.${sid}`, `there is no server.${sid}`)
       }
     }

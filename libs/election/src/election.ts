@@ -17,6 +17,8 @@ import type { Sid, Zxid } from "@zkmesh/numbers"
 export interface ElectionOptions {
   readonly sid: Sid
   readonly voters: ReadonlyArray<Sid>
+  /** The configuration's text, if more is known than who votes. */
+  readonly configuration?: string | undefined
   /** Learns who leads and follows, but has no vote. */
   readonly observer: boolean
   /** How soon an unanswered vote is repeated; doubles up to the maximum. */
@@ -100,6 +102,7 @@ export class FastLeaderElection {
     this.voters = new Set(options.voters)
     this.quorums = [new Majority(options.voters)]
     this.observer = options.observer
+    if (options.configuration !== undefined) this.members(options.configuration, undefined)
   }
 
   step(input: ElectionInput): ReadonlyArray<ElectionOutput> {

@@ -17,6 +17,8 @@ import { ElectionTracing } from "./tracing/ElectionTracing.ts"
 export interface ElectionServiceOptions {
   readonly sid: Sid
   readonly voters: ReadonlyArray<Sid>
+  /** The same as text, as in `/zookeeper/config`; one that the ensemble has agreed on is stronger. */
+  readonly configuration?: string | undefined
   readonly observer: boolean
   readonly minNotificationMs?: number
   readonly maxNotificationMs?: number
@@ -67,6 +69,7 @@ class Shell {
     this.core = new FastLeaderElection({
       sid: options.sid,
       voters: options.voters,
+      configuration: options.configuration,
       observer: options.observer,
       minNotificationMs: options.minNotificationMs ?? 200,
       maxNotificationMs: options.maxNotificationMs ?? 5000,

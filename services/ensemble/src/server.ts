@@ -7,7 +7,8 @@ import * as Effect from "effect/Effect"
 import { readAuthentication } from "./authentication.ts"
 import { busLayer } from "./buses.ts"
 import { readTls } from "./certificates.ts"
-import { type Door, doorsAt } from "./doors.ts"
+import { reportReady } from "./daemon/ready.ts"
+import { type Door, doorsAt, isSecure } from "./doors.ts"
 import { ALONE, withOperator } from "./operator.ts"
 import { type PeerService, runClientFrontend, runPeer, runStateless, runStored } from "./peer.ts"
 import { checkPorts, type Endpoint } from "./ports.ts"
@@ -118,7 +119,7 @@ export const runServer = (config: Config, portFlagged: boolean) =>
             runClientFrontend(
               frontendSettings(config, String(sid), door, preferring(config, sid), sid),
               policy,
-              listening(door)
+              listening(door, doors)
             )
           ),
           watchRoles(`watch-${sid}`, [sid], logRole)
@@ -126,7 +127,9 @@ export const runServer = (config: Config, portFlagged: boolean) =>
         { concurrency: "unbounded", discard: true }
       )
     })
-    const alone = members.voters.length === 1 && members.observers.length === 0
+    // One that may be joined by others is not alone for long.
+    const isAlone = members.voters.length === 1 && members.observers.length === 0
+    const alone = isAlone && !config.knobs.reconfigEnabled
     yield* withOperator(
       config,
       ALONE,
@@ -174,7 +177,7 @@ export const runFrontendService = (config: Config, peers: ReadonlyArray<Sid>) =>
     const doors = yield* doorsOf(config, plain, "a frontend needs a port for clients: --port P")
     const policy = restartPolicy(config)
     const frontends = doors.map((door) =>
-      runClientFrontend(frontendSettings(config, name, door, preferred), policy, listening(door))
+      runClientFrontend(frontendSettings(config, name, door, preferred), policy, listening(door, doors))
     )
     const run = Effect.all(frontends, { concurrency: "unbounded", discard: true })
     yield* withOperator(
@@ -184,10 +187,17 @@ export const runFrontendService = (config: Config, peers: ReadonlyArray<Sid>) =>
     )
   }).pipe(Effect.scoped)
 
-export const listening =
-  ({ endpoint, tls }: Door) =>
-  (port: number) =>
-    Effect.logInfo(`clients connect to ${endpoint.host}:${port}${tls === undefined ? "" : " by TLS"}`)
+/** A door is open: said in the log, and to whoever waits for the start of a server in the background. */
+export const listening = (door: Door, doors: ReadonlyArray<Door>) => (port: number) =>
+  Effect.andThen(
+    Effect.logInfo(`clients connect to ${door.endpoint.host}:${port}${door.tls === undefined ? "" : " by TLS"}`),
+    reportReady(
+      doors.filter((one) => !isSecure(one)).map(({ endpoint }) => `${nearby(endpoint.host)}:${endpoint.port}`)
+    )
+  )
+
+/** How this machine reaches a server that listens on all addresses. */
+const nearby = (host: string): string => (host === EVERYWHERE ? "127.0.0.1" : host)
 
 export const logRole = (sid: Sid, status: { serving: boolean; role: string; epoch: number }) =>
   Effect.logInfo(`peer ${sid} is ${status.role}${status.serving ? `, epoch ${status.epoch}` : ", not serving"}`)

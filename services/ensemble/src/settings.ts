@@ -1,6 +1,6 @@
 /** From the configuration to what each service is started with. */
 import { hostname } from "node:os"
-import { type Config, ConfigError, formatServer, type Server, sessionTimeouts } from "@zkmesh/config"
+import { type Config, ConfigError, type Server, sessionTimeouts } from "@zkmesh/config"
 import type { Sid } from "@zkmesh/numbers"
 import type { FrontendOptions } from "@zkmesh/service-frontend"
 import { type Door, doorName, isSecure } from "./doors.ts"
@@ -18,13 +18,14 @@ export const membersOf = (servers: ReadonlyArray<Server>): Members => ({
 })
 
 /** The options of the five services of peer `sid`. */
-export const peerSettings = ({ knobs, servers }: Config, sid: Sid, { voters, observers }: Members) => {
+export const peerSettings = ({ knobs, membership }: Config, sid: Sid, { voters, observers }: Members) => {
   const { tickTime: tickTimeMs, initLimit, syncLimit } = knobs
   const { minMs, maxMs } = sessionTimeouts(knobs)
   return {
     election: {
       sid,
       voters,
+      configuration: membership,
       observer: observers.includes(sid),
       minNotificationMs: knobs["fastleader.minNotificationInterval"],
       maxNotificationMs: knobs["fastleader.maxNotificationInterval"],
@@ -34,6 +35,8 @@ export const peerSettings = ({ knobs, servers }: Config, sid: Sid, { voters, obs
       sid,
       voters,
       observers,
+      configuration: membership,
+      reconfigEnabled: knobs.reconfigEnabled,
       tickTimeMs,
       initLimit,
       syncLimit,
@@ -54,8 +57,10 @@ export const peerSettings = ({ knobs, servers }: Config, sid: Sid, { voters, obs
       containerCheckIntervalMs: knobs["znode.container.checkIntervalMs"],
       containerMaxPerMinute: knobs["znode.container.maxPerMinute"],
       containerMaxNeverUsedMs: knobs["znode.container.maxNeverUsedIntervalMs"],
+      reconfigEnabled: knobs.reconfigEnabled,
+      standaloneEnabled: knobs.standaloneEnabled,
       // As ZooKeeper shows a membership that is not reconfigured; without server lines there is nothing to show.
-      ...(servers.length === 0 ? {} : { configText: [...servers.map(formatServer), "version=0"].join("\n") })
+      ...(membership === undefined ? {} : { configText: membership })
     },
     session: {
       sid,
