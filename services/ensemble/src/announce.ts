@@ -3,6 +3,7 @@ import type { Bus } from "@zkmesh/bus"
 import type { Sid } from "@zkmesh/numbers"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import { reportReady } from "./daemon/ready.ts"
 import type { Plan } from "./plan.ts"
 import { GONE, type PeerStatus, watchRoles } from "./roles.ts"
 import type { Stores } from "./stores.ts"
@@ -59,7 +60,11 @@ export const announce = (plan: Plan, stores: Stores, startedAt: number): Effect.
       if (announced === undefined) {
         if (![...statuses.values()].every((one) => one.serving)) return Effect.void
         announced = leader
-        return Console.log(greeting(plan, stores, leader, performance.now() - startedAt))
+        const endpoints = plan.seats.map(({ endpoint }) => `${endpoint.host}:${endpoint.port}`)
+        return Effect.andThen(
+          Console.log(greeting(plan, stores, leader, performance.now() - startedAt)),
+          reportReady(endpoints)
+        )
       }
       if (announced.sid === leader.sid && announced.epoch === leader.epoch) return Effect.void
       announced = leader

@@ -1,5 +1,5 @@
 /** The command line. Each command joins its flags with the environment and zoo.cfg, then runs a placement. */
-import { type Config, type ConfigError, describeText, type Entry, loadConfig } from "@zkmesh/config"
+import { describeText } from "@zkmesh/config"
 import * as Console from "effect/Console"
 import * as Argument from "effect/cli/Argument"
 import * as CliConfig from "effect/cli/CliConfig"
@@ -10,53 +10,22 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { loggingLayer } from "./logging.ts"
+import { daemonFiles, operatorCommands } from "./commands.ts"
+import { config, configured, data, detach, entry, id, port } from "./flags.ts"
 import { VERSION } from "./version.ts"
-
-const config = Flag.String("config").pipe(
-  Flag.withDescription("ZooKeeper's zoo.cfg; --help-config lists its keys"),
-  Flag.withMetavar("FILE"),
-  Flag.optional
-)
-const port = (meaning: string) =>
-  Flag.Int("port").pipe(Flag.withDescription(meaning), Flag.withMetavar("PORT"), Flag.optional)
-const data = Flag.String("data").pipe(
-  Flag.withDescription("directory of the embedded Postgres (default ./data)"),
-  Flag.withMetavar("DIR"),
-  Flag.optional
-)
-const id = Flag.Int("id").pipe(
-  Flag.withDescription("which server.N of the configuration this is"),
-  Flag.withMetavar("N"),
-  Flag.optional
-)
-
-/** What a flag says, as an entry of the configuration. */
-const entry = (flag: string, key: string, value: Option.Option<string | number>): ReadonlyArray<Entry> =>
-  Option.match(value, { onNone: () => [], onSome: (given) => [{ key, value: String(given), source: flag }] })
 
 /** Who leads is told on the screen: the log is for what goes wrong. */
 const TERMINAL = { "logger.level": "warn" }
 /** A laptop's defaults, where no file says otherwise: ZooKeeper's sample zoo.cfg, and every four-letter word. */
 const LAPTOP = { ...TERMINAL, tickTime: "2000", "4lw.commands.whitelist": "*" }
 
-/** Reads the configuration, and runs `placement` under the logger that it asks for. */
-const configured = <A, E, R>(
-  file: Option.Option<string>,
-  flags: ReadonlyArray<Entry>,
-  placement: (config: Config) => Effect.Effect<A, E, R>,
-  base: Readonly<Record<string, string>> = {}
-): Effect.Effect<A, E | ConfigError, R> =>
+/** Says this very command line again, in the background. */
+const detached = (flags: Parameters<typeof daemonFiles>[0]) =>
   Effect.gen(function* () {
-    const path = Option.getOrUndefined(file)
-    const loaded = yield* loadConfig(path, { base, environment: process.env, flags })
-    const level = yield* GlobalFlag.LogLevel
-    const run = Effect.gen(function* () {
-      for (const notice of loaded.notices) yield* Effect.logWarning(notice)
-      return yield* placement(loaded)
-    })
-    return yield* Effect.provide(run, loggingLayer(loaded.knobs, Option.getOrUndefined(level)))
-  }) as Effect.Effect<A, E | ConfigError, R>
+    const { startDetached } = yield* Effect.promise(() => import("./daemon/background.ts"))
+    const argv = process.argv.slice(2).filter((word) => !word.startsWith("--detach"))
+    yield* startDetached(yield* daemonFiles(flags), argv)
+  })
 
 // What a command needs is loaded when it is chosen: --help and a mistyped flag answer at once.
 const start = Command.make(
@@ -73,9 +42,13 @@ const start = Command.make(
         (peers) => `1 to 99, got ${peers}`
       ),
       Flag.optional
-    )
+    ),
+    detach
   },
   Effect.fnUntraced(function* (flags) {
+    if (flags.detach) {
+      return yield* detached({ config: flags.config, data: flags.data, id: Option.none() })
+    }
     const { runEnsemble } = yield* Effect.promise(() => import("./ensemble.ts"))
     const entries = [...entry("--data", "dataDir", flags.data), ...entry("--port", "clientPort", flags.port)]
     const asked = { peers: Option.getOrUndefined(flags.peers), portFlagged: Option.isSome(flags.port) }
@@ -86,8 +59,9 @@ const start = Command.make(
 
 const server = Command.make(
   "server",
-  { config, id, data, port: port("client port of this peer, over the configuration's") },
+  { config, id, data, port: port("client port of this peer, over the configuration's"), detach },
   Effect.fnUntraced(function* (flags) {
+    if (flags.detach) return yield* detached(flags)
     const { runServer } = yield* Effect.promise(() => import("./server.ts"))
     const entries = [
       ...entry("--id", "peer.id", flags.id),
@@ -162,7 +136,7 @@ const helpConfig = GlobalFlag.Action({
 
 const zkmesh = Command.make("zkmesh").pipe(
   Command.withDescription("A ZooKeeper-compatible coordination service"),
-  Command.withSubcommands([start, server, serve, health]),
+  Command.withSubcommands([start, server, serve, health, ...operatorCommands]),
   Command.withGlobalFlags([helpConfig])
 )
 

@@ -6,6 +6,7 @@ import type { Sid } from "@zkmesh/numbers"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { isDaemonFile } from "./daemon/record.ts"
 
 const MARKER = "zkmesh.json"
 /** What a kill while the marker was being written leaves behind. */
@@ -35,7 +36,7 @@ export const inspectDataDir = (directory: string): Effect.Effect<Membership | un
       ),
       Effect.mapError((error) => refuse(`cannot be read: ${error.message}`))
     )
-    if (names.every((name) => name === UNFINISHED)) return undefined
+    if (names.every((name) => name === UNFINISHED || isDaemonFile(name))) return undefined
     if (!names.includes(MARKER)) {
       return yield* refuse(
         `this is no data directory of zkmesh (it is not empty and has no ${MARKER}): choose another with --data`

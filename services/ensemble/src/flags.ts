@@ -24,7 +24,8 @@ export const id = Flag.Int("id").pipe(
   Flag.optional
 )
 export const detach = Flag.Boolean("detach").pipe(
-  Flag.withDescription("go on in the background, with a pid file and a log in the data directory")
+  Flag.withDescription("go on in the background, with a pid file and a log in the data directory"),
+  Flag.withDefault(false)
 )
 
 /** What a flag says, as an entry of the configuration. */

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** Gets the real main loaded: quickly, and without losing a signal that comes meanwhile. */
 import { enableCompileCache } from "node:module"
 import { join } from "node:path"

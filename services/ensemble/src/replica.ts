@@ -53,7 +53,7 @@ export const runReplica = (config: Config) =>
         })
       )
       const frontends = doors.map((door) =>
-        runClientFrontend(frontendSettings(config, name, door, [sid]), policy, listening(door))
+        runClientFrontend(frontendSettings(config, name, door, [sid]), policy, listening(door, doors))
       )
       // Stopped from the outside in: the clients are answered while the replica is still there.
       yield* Effect.raceFirst(Effect.all(frontends, { concurrency: "unbounded", discard: true }), Fiber.join(replica))

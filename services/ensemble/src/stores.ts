@@ -65,7 +65,8 @@ const inPostgres = (config: Config, sids: ReadonlyArray<Sid>): Effect.Effect<Sto
 
 const withoutPassword = (url: string): string => url.replace(/^(\w+:\/\/[^:@/]*):[^@/]*@/, "$1:***@")
 
-const databaseOf = (sid: Sid): string => `peer${sid}`
+/** The name of a peer's database in the embedded Postgres. */
+export const databaseOf = (sid: Sid): string => `peer${sid}`
 
 const embedded = (dataDir: string): Effect.Effect<Stores, StoreError, Scope.Scope> =>
   Effect.map(startEmbedded({ dir: `${dataDir}/postgres` }), (postgres) => ({

@@ -45,8 +45,7 @@ export const isDaemonFile = (name: string): boolean => /^zkmesh(-\d+)?\.(pid|run
 const attempt = <A>(what: string, run: () => Promise<A>): Effect.Effect<A, DaemonError> =>
   Effect.tryPromise({
     try: run,
-    catch: (cause) =>
-      new DaemonError({ message: `${what}: ${cause instanceof Error ? cause.message : String(cause)}` })
+    catch: (cause) => new DaemonError({ message: `${what}: ${cause instanceof Error ? cause.message : String(cause)}` })
   })
 
 export const writeRun = (files: Files, run: Run): Effect.Effect<void, DaemonError> =>
@@ -81,5 +80,4 @@ export const findRun = (
     return { run, isRunning: yield* attempt("the process", () => runs(run)) }
   })
 
-const runs = async ({ pid, startTime }: Run): Promise<boolean> =>
-  isAlive(pid) && (await startTimeOf(pid)) === startTime
+const runs = async ({ pid, startTime }: Run): Promise<boolean> => isAlive(pid) && (await startTimeOf(pid)) === startTime
