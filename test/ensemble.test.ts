@@ -1,13 +1,18 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
+import type { SpanRecord } from "@zkmesh/messages"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { clients } from "./clients/index.ts"
 import { digestOf, dump } from "./recorder/checker.ts"
 import { Session } from "./recorder/session.ts"
 import { temporary } from "./setup/directories.ts"
+import { fourLetterWord } from "./setup/four-letter-words.ts"
 import { freePorts } from "./setup/ports.ts"
+import { eventually, run } from "./setup/processes.ts"
 import { Ensemble, serving, zkmesh } from "./setup/zkmesh.ts"
+
+const SHELL = resolve(import.meta.dirname, "../services/console/src/main.ts")
 
 describe("the ensemble placement: one process, three peers, an embedded Postgres", () => {
   let ensemble: Ensemble
@@ -25,6 +30,63 @@ describe("the ensemble placement: one process, three peers, an embedded Postgres
   })
 
   it.each(clients)("serves $name", { timeout: 200_000 }, ({ check }) => check(ensemble.connect))
+
+  it("shows a command's way through the services, with no collector and no setting", async () => {
+    const shell = ["-server", `127.0.0.1:${ensemble.ports[1]}`, "trace"]
+    const written = await run({
+      name: "shell",
+      command: process.execPath,
+      args: [SHELL, ...shell, "create", "/shown", "x"]
+    })
+    const steps = [
+      "session create",
+      "prepare",
+      "propose",
+      "append",
+      "INSERT log",
+      "acknowledge",
+      "commit",
+      "apply",
+      "reply"
+    ]
+    for (const step of ["zookeeper/create ", ...steps]) assert.include(written, step)
+    assert.match(written, /create \/shown: [\d.]+ ms \(session 0x[0-9a-f]+, xid \d+, zxid 0x/)
+    for (const peer of [1, 2, 3]) assert.match(written, new RegExp(`^znode\\.${peer} +apply `, "m"))
+    const read = await run({ name: "shell", command: process.execPath, args: [SHELL, ...shell, "get", "/shown"] })
+    assert.match(read, /^znode\.2 +read /m)
+    assert.notMatch(read, /propose/)
+  })
+
+  it("traces what is asked for of a path, from any of its servers, until it is told not to", async () => {
+    const ask = async (line: string) => JSON.parse((await fourLetterWord(ensemble.ports[0]!, `trac ${line}\n`)) ?? "")
+    const session = await Session.open({ ports: ensemble.ports.slice(2), timeoutMs: 10_000 })
+    const id = `0x${session.id.toString(16)}`
+    await session.create("/asked", "")
+    assert.deepStrictEqual(await ask(`show ${id}`), { spans: [] })
+    assert.deepInclude(await ask("path /asked 60"), { tracing: "path", of: "/asked", seconds: 60 })
+    await session.create("/asked/below", "")
+    await session.create("/other", "")
+    const isRoot = (span: { parentId: string }) => span.parentId === ""
+    const shown = await eventually(
+      async () => {
+        const { spans } = await ask(`show ${id}`)
+        return spans.length >= 16 ? (spans as Array<SpanRecord>) : undefined
+      },
+      "the spans of the create",
+      10_000
+    )
+    const roots = shown.filter((span) => isRoot(span) && span.service === "frontend")
+    assert.deepStrictEqual(
+      roots.map((span) => [span.instance, span.attributes["zookeeper.path"]]),
+      [["frontend.3", "/asked/below"]]
+    )
+    assert.deepInclude(await ask("path /asked 0"), { seconds: 0 })
+    await session.create("/asked/later", "")
+    const { spans } = await ask(`show ${id}`)
+    assert.isFalse(spans.some((span: SpanRecord) => span.attributes["zookeeper.path"] === "/asked/later"))
+    assert.property(await ask("nonsense"), "error")
+    await session.close()
+  })
 
   it("stops cleanly in five seconds and has all the data at the next start", async () => {
     const before = await write(ensemble, "kept")
