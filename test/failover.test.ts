@@ -1,5 +1,6 @@
 /** The failover that clients do not notice: peers die, frontends keep their clients, and every request is answered once. */
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { crowd } from "./clients/index.ts"
 import { check, digestOf, dump } from "./recorder/checker.ts"
 import { epochOf } from "./recorder/wire.ts"
 import { type History, Workload } from "./recorder/workload.ts"
@@ -7,6 +8,16 @@ import { freePorts } from "./setup/ports.ts"
 import { Frontend, Servers } from "./setup/zkmesh.ts"
 
 const KILLS = Number(process.env.FAILOVER_KILLS ?? 5)
+
+const KAZOO = 10
+
+interface Crowd {
+  readonly writes: number
+  readonly events: number
+  readonly states: ReadonlyArray<string>
+  readonly errors: ReadonlyArray<string>
+  readonly longestMs: number
+}
 
 /** The longest time without any acknowledged write, ms. */
 const longestGap = ({ writes }: History, from: number, to: number): number => {
@@ -37,6 +48,9 @@ describe("frontends of their own, in front of three servers", () => {
   }, async () => {
     const ports = frontends.map((one) => one.port)
     const workload = await Workload.start({ ports, root: "/failover", sessions: 9, timeoutMs: 20_000, window: 3 })
+    const connect = ports.map((port) => `127.0.0.1:${port}`).join(",")
+    const kazoo = crowd(connect, "/crowd", KAZOO)
+    await kazoo.line(/^working/, 60_000)
     const kills: Array<number> = []
     try {
       for (let kill = 0; kill < KILLS; kill++) {
@@ -51,8 +65,14 @@ describe("frontends of their own, in front of three servers", () => {
         await servers.startPeers(leader)
       }
       const history = await workload.stop()
+      await kazoo.stop()
+      const told = JSON.parse(await kazoo.line(/^\{/)) as Crowd
       const gaps = kills.map((at) => Math.round(longestGap(history, at, at + 3000)))
       console.log(`longest time without an acknowledged write after each kill: ${gaps.join(", ")} ms`)
+      console.log(
+        `${KAZOO} kazoo clients: ${told.writes} writes, the longest took ${told.longestMs} ms, ${told.events} events`
+      )
+      assert.deepStrictEqual([told.states, told.errors], [[], []], "no kazoo client has noticed anything")
       assert.deepStrictEqual(
         workload.sessions.map((one) => one.connections),
         workload.sessions.map(() => 1),
@@ -64,6 +84,7 @@ describe("frontends of their own, in front of three servers", () => {
       assert.strictEqual(new Set(trees.map(digestOf)).size, 1)
       for (const gap of gaps) assert.isBelow(gap, 1000)
     } finally {
+      await kazoo.kill()
       await workload.close()
     }
   })

@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import { temporary } from "../setup/directories.ts"
 import { tools } from "../setup/packages.ts"
-import { run } from "../setup/processes.ts"
+import { type Running, run, start } from "../setup/processes.ts"
 import { javaClient } from "./java.ts"
 import { checkZkCli } from "./zkcli.ts"
 
@@ -25,6 +25,15 @@ async function kazoo(script: string, connect: string): Promise<void> {
     timeoutMs: 150_000
   })
 }
+
+/** Kazoo clients that work until they are stopped, and then say in a line of JSON what they went through. */
+export const crowd = (connect: string, root: string, count: number): Running =>
+  start({
+    name: "a crowd of kazoo clients",
+    command: tools.python.path,
+    args: [join(here, "kazoo_crowd.py"), connect, root, `${count}`],
+    env: { PYTHONDONTWRITEBYTECODE: "1" }
+  })
 
 let compiled: Promise<string> | undefined
 
