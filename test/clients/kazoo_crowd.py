@@ -28,7 +28,8 @@ class Member:
         self.writes = 0
         self.events = 0
         self.longest = 0.0
-        self.client.add_listener(lambda state: self.states.append(state) if self.writes > 0 else None)
+        self.working = False
+        self.client.add_listener(lambda state: self.states.append(state) if self.working else None)
 
     def begin(self):
         self.client.start(timeout=60)
@@ -46,6 +47,7 @@ class Member:
 
     def work(self, stop):
         version = 0
+        self.working = True
         while not stop.is_set():
             began = time.monotonic()
             try:
@@ -67,6 +69,7 @@ class Member:
         owner = self.client.exists(self.ephemeral)
         if owner is None or owner.ephemeralOwner != self.client.client_id[0]:
             self.errors.append("%s is not there, or not this session's" % self.ephemeral)
+        self.working = False
         self.client.stop()
         self.client.close()
 
