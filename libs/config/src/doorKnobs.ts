@@ -190,4 +190,22 @@ const authentication = {
   )
 }
 
-export const doorKnobs = { ...tls, ...authentication, ...limits, ...connectionThrottle }
+const sessions = {
+  localSessionsEnabled: knob(
+    flag,
+    "false",
+    zookeeper("true or false", "sessions begin at a peer alone, without a transaction, and cannot own ephemeral nodes")
+  ),
+  localSessionsUpgradingEnabled: knob(
+    flag,
+    "false",
+    zookeeper("true or false", "such a session becomes the ensemble's when it is to own its first ephemeral node")
+  ),
+  "readonlymode.enabled": knob(
+    flag,
+    "false",
+    zookeeper("true or false", "a peer without a leader for 2 s, or a tick, serves clients that are content with reading")
+  )
+}
+
+export const doorKnobs = { ...sessions, ...tls, ...authentication, ...limits, ...connectionThrottle }

@@ -21,6 +21,8 @@ export interface Config {
   readonly membership: string | undefined
   /** `postgres.url.N` → its URL. */
   readonly postgresUrls: ReadonlyMap<Sid, string>
+  /** Of the file, as it is; empty without one. */
+  readonly text: string
   /** To be logged once: keys that were accepted and mean nothing here, and other things worth knowing. */
   readonly notices: ReadonlyArray<string>
 }
@@ -108,6 +110,7 @@ const read = (sources: Sources): Config => {
     servers: [...servers.values()].sort((a, b) => a.sid - b.sid),
     membership: membershipOf([...servers.values()], groups, weights),
     postgresUrls,
+    text: sources.file?.text ?? "",
     notices
   }
   check(config, (key, reason) => {

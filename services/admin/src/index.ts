@@ -1,3 +1,5 @@
+export type { AdminSettings, Member, Subject } from "./commands/command.ts"
+export { commandRoutes } from "./commands/routes.ts"
 export { healthRoutes } from "./health.ts"
 export { type HttpEndpoint, json, ListenError, serveHttp } from "./http.ts"
 export { serveMetrics } from "./metrics.ts"

@@ -54,7 +54,7 @@ export const runEnsemble = (config: Config, asked: Asked) =>
       const own = doors.filter((one) => one.sid === sid).map(({ door }) => frontend(sid, door))
       const services = [runPeer(peerSettings(config, sid, members), stores.layerOf(sid), policy), ...own]
       const program = Effect.all(services, { concurrency: "unbounded", discard: true })
-      return apart(withOperator(config, { offset, host: LOCAL }, program))
+      return apart(withOperator(config, { offset, host: LOCAL, sid }, program))
     }
     const all = Effect.all([...sids.map(peer), announce(planned, stores, startedAt)], {
       concurrency: "unbounded",

@@ -2,16 +2,24 @@
 import type { Config } from "@zkmesh/config"
 import { CurrentHealth, Health } from "@zkmesh/health"
 import { CurrentMetrics, Registry } from "@zkmesh/metrics"
+import type { Sid } from "@zkmesh/numbers"
+import { frontendsOf } from "@zkmesh/service-frontend"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { adminSettings } from "./adminSettings.ts"
+import { observeProcess } from "./processMetrics.ts"
 
 /** Where the ports of a peer lie: in the ensemble placement each peer has those of the first plus `offset`. */
 export interface OperatorPlace {
   readonly offset: number
   /** Where they listen if the configuration does not say. */
   readonly host: string
+  /** The peer that it is about; none for a frontend that belongs to nobody. */
+  readonly sid: Sid | undefined
 }
 
-export const ALONE: OperatorPlace = { offset: 0, host: "0.0.0.0" }
+/** In a process of its own. */
+export const onItsOwn = (sid: Sid | undefined): OperatorPlace => ({ offset: 0, host: "0.0.0.0", sid })
 
 /** With health and metrics of its own: one of several peers in a process. */
 export const apart = <A, E, R>(peer: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -24,20 +32,26 @@ export const withOperator = <A, E, R>(config: Config, place: OperatorPlace, prog
   Effect.all([program, runOperator(config, place)], { concurrency: "unbounded", discard: true })
 
 /** Serves until it is interrupted. A port that cannot be had is warned of: what serves clients goes on without it. */
-const runOperator = (config: Config, { offset, host }: OperatorPlace): Effect.Effect<never> =>
+const runOperator = (config: Config, { offset, host, sid }: OperatorPlace): Effect.Effect<never> =>
   Effect.gen(function* () {
     const { knobs } = config
     const health = yield* CurrentHealth
     const metrics = yield* CurrentMetrics
+    yield* observeProcess(metrics)
     if (knobs["admin.enableServer"] || isPrometheus(config)) {
-      const { healthRoutes, serveHttp, serveMetrics } = yield* Effect.promise(() => import("@zkmesh/service-admin"))
+      const { commandRoutes, healthRoutes, serveHttp, serveMetrics } = yield* Effect.promise(
+        () => import("@zkmesh/service-admin")
+      )
       if (knobs["admin.enableServer"]) {
         const endpoint = {
           host: knobs["admin.serverAddress"] ?? host,
           port: knobs["admin.serverPort"] + offset,
           idleTimeoutMs: knobs["admin.idleTimeout"]
         }
-        yield* warned("the admin server", serveHttp(endpoint, healthRoutes(health)))
+        const server = frontendsOf(metrics)
+        const subject = { server, settings: adminSettings(config, sid, server) }
+        const commands = commandRoutes(subject, knobs["admin.commandURL"] as `/${string}`, [])
+        yield* warned("the admin server", serveHttp(endpoint, Layer.merge(healthRoutes(health), commands)))
       }
       if (isPrometheus(config)) {
         const endpoint = {

@@ -6,7 +6,7 @@ import type { Sid } from "@zkmesh/numbers"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { busLayer } from "./buses.ts"
-import { ALONE, withOperator } from "./operator.ts"
+import { onItsOwn, withOperator } from "./operator.ts"
 import { runClientFrontend, runPeer } from "./peer.ts"
 import { watchRoles } from "./roles.ts"
 import { doorsOf, EVERYWHERE, listening, logRole } from "./server.ts"
@@ -62,5 +62,5 @@ export const runReplica = (config: Config) =>
       withTraces(config, "nats", false, Effect.scoped(run)),
       busLayer(config, `replica ${name}`, false)
     )
-    yield* withOperator(config, ALONE, served)
+    yield* withOperator(config, onItsOwn(undefined), served)
   }).pipe(Effect.scoped)

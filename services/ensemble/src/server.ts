@@ -9,7 +9,7 @@ import { busLayer } from "./buses.ts"
 import { readTls } from "./certificates.ts"
 import { reportReady } from "./daemon/ready.ts"
 import { type Door, doorsAt, isSecure } from "./doors.ts"
-import { ALONE, withOperator } from "./operator.ts"
+import { onItsOwn, withOperator } from "./operator.ts"
 import { type PeerService, runClientFrontend, runPeer, runStateless, runStored } from "./peer.ts"
 import { checkPorts, type Endpoint } from "./ports.ts"
 import { watchRoles } from "./roles.ts"
@@ -132,7 +132,7 @@ export const runServer = (config: Config, portFlagged: boolean) =>
     const alone = isAlone && !config.knobs.reconfigEnabled
     yield* withOperator(
       config,
-      ALONE,
+      onItsOwn(sid),
       Effect.provide(
         withTraces(config, alone ? "loopback" : "nats", false, run),
         busLayer(config, `peer ${sid}`, alone)
@@ -160,7 +160,7 @@ export const runService = (config: Config, service: PeerService) =>
     })
     yield* withOperator(
       config,
-      ALONE,
+      onItsOwn(sid),
       Effect.provide(withTraces(config, "nats", true, run), busLayer(config, `${service}.${sid}`, false))
     )
   }).pipe(Effect.scoped)
@@ -182,7 +182,7 @@ export const runFrontendService = (config: Config, peers: ReadonlyArray<Sid>) =>
     const run = Effect.all(frontends, { concurrency: "unbounded", discard: true })
     yield* withOperator(
       config,
-      ALONE,
+      onItsOwn(undefined),
       Effect.provide(withTraces(config, "nats", true, run), busLayer(config, `frontend ${name}`, false))
     )
   }).pipe(Effect.scoped)

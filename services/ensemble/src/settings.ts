@@ -3,6 +3,7 @@ import { hostname } from "node:os"
 import { type Config, ConfigError, type Server, sessionTimeouts } from "@zkmesh/config"
 import type { Sid } from "@zkmesh/numbers"
 import type { FrontendOptions } from "@zkmesh/service-frontend"
+import { dataPlaces } from "./adminSettings.ts"
 import { type Door, doorName, isSecure } from "./doors.ts"
 import { limitsOf } from "./limits.ts"
 import type { RestartPolicy } from "./restart.ts"
@@ -68,7 +69,10 @@ export const peerSettings = ({ knobs, membership }: Config, sid: Sid, { voters, 
       syncLimit,
       minSessionTimeoutMs: minMs,
       maxSessionTimeoutMs: maxMs,
-      skipAcl: knobs.skipACL === "yes"
+      skipAcl: knobs.skipACL === "yes",
+      localSessions: knobs.localSessionsEnabled,
+      localSessionsUpgrading: knobs.localSessionsUpgradingEnabled,
+      readOnlyMode: knobs["readonlymode.enabled"]
     }
   }
 }
@@ -93,7 +97,7 @@ export const frontendSettings = (
     tls: door.tls,
     ...limitsOf(knobs),
     maxFrameBytes: knobs["jute.maxbuffer"],
-    fourLetterWords: words.includes("*") ? "*" : [...new Set(["srvr", ...words])],
+    fourLetterWords: words.includes("*") ? "*" : [...new Set(["srvr", ...(knobs["readonlymode.enabled"] ? ["isro"] : []), ...words])],
     authentication: door.authentication,
     configuration: shown(config, door, sid),
     sessionlessTimeoutMs: knobs["nio.sessionlessCnxnTimeout"],
@@ -103,13 +107,17 @@ export const frontendSettings = (
 }
 
 /** What the word `conf` prints: ZooKeeper's lines, as far as there is something to say. */
-const shown = ({ knobs, servers }: Config, door: Door, sid: Sid | undefined) => {
+const shown = (config: Config, door: Door, sid: Sid | undefined) => {
   const { port } = door.endpoint
+  const { knobs, servers } = config
   const { minMs, maxMs } = sessionTimeouts(knobs)
+  const [dataDir, dataLogDir] = dataPlaces(config, sid)
   const server = servers.find((one) => one.sid === sid)
   const lines: Array<readonly [string, string | number]> = [
     ["clientPort", isSecure(door) ? -1 : port],
     ["secureClientPort", isSecure(door) ? port : -1],
+    ["dataDir", dataDir],
+    ["dataLogDir", dataLogDir],
     ["tickTime", knobs.tickTime],
     ["maxClientCnxns", knobs.maxClientCnxns],
     ["minSessionTimeout", minMs],

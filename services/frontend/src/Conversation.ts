@@ -94,7 +94,7 @@ export class Conversation {
       frontend.drop(client, "throttled", "too many sessions are asked for at once")
       return
     }
-    const peer = frontend.serving()
+    const peer = frontend.serving(request.readOnly ?? false)
     if (peer === undefined) {
       frontend.end(client, "notServing")
       return

@@ -58,14 +58,18 @@ const WORDS: Readonly<Record<string, Word>> = {
 /** Answered by a server that serves nobody, too. */
 const ALWAYS: Readonly<Record<string, (frontend: Frontend) => string>> = {
   ruok: () => "imok",
-  isro: (frontend) => (settled(frontend) === undefined ? "null" : "rw"),
+  isro: (frontend) => {
+    const peer = settled(frontend)
+    return peer === undefined ? "null" : peer.status.readOnly === true ? "ro" : "rw"
+  },
   envi: environmentText,
   gtmk: ({ server }) => `${server.traceMask}`
 }
 
 /** The peer to speak for. One that is between two leaders keeps its clients, but has no mode that it could tell. */
 const settled = (frontend: Frontend): Peer | undefined =>
-  frontend.peers.find(({ status }) => status.serving && status.role !== "looking")
+  frontend.peers.find(({ status }) => status.serving && status.role !== "looking") ??
+  frontend.peers.find(({ status }) => status.serving && status.readOnly === true)
 
 /** The word that has a line behind it, and the one with eight bytes. */
 const TRACE = "trac"

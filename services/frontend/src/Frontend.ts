@@ -182,7 +182,11 @@ export class Frontend {
 
   health(): Report {
     const peer = this.serving()
-    if (peer === undefined) return { condition: "looking", why: `no peer serves, of ${this.settings.peers.join(", ")}` }
+    if (peer === undefined) {
+      const reader = this.serving(true)
+      if (reader !== undefined) return { condition: "readOnly", why: `peer ${reader.sid} has no leader` }
+      return { condition: "looking", why: `no peer serves, of ${this.settings.peers.join(", ")}` }
+    }
     return { condition: "serving", why: `by peer ${peer.sid}` }
   }
 
@@ -245,9 +249,10 @@ export class Frontend {
     return this.tracing?.telemetry
   }
 
-  /** The first peer that serves: where new clients go. */
-  serving(): Peer | undefined {
-    return this.peers.find((peer) => peer.status.serving)
+  /** The first peer that serves: where new clients go. Those that are content with reading find one without a leader. */
+  serving(isContent = false): Peer | undefined {
+    const peer = this.peers.find(({ status }) => status.serving && status.readOnly !== true)
+    return peer ?? (isContent ? this.peers.find(({ status }) => status.serving) : undefined)
   }
 
   /** The first peer that serves and has a leader; else the first that serves. */

@@ -11,6 +11,8 @@ export interface PeerStatus {
   readonly role: Role
   readonly epoch: number
   readonly zxid: Zxid
+  /** It serves only those who want to read and no more. */
+  readonly readOnly?: boolean
 }
 
 const SILENT: PeerStatus = { serving: false, role: "looking", epoch: 0, zxid: 0 }

@@ -1,5 +1,18 @@
 export { type Authentication, DEFAULT_AUTHENTICATION, type SaslUsers } from "./auth/options.ts"
 export { type Frontend, makeFrontend, runFrontend } from "./Frontend.ts"
 export type { Limits } from "./limits/options.ts"
+export { type Answered, type Frontends, frontendsOf } from "./operator/Frontends.ts"
+export {
+  digestsOf,
+  figuresOf,
+  lastZxid,
+  peerState,
+  proposalSizes,
+  serverState,
+  sizesOf,
+  VERSION
+} from "./operator/serverTexts.ts"
 export { FrontendError, type FrontendOptions } from "./options.ts"
+export { shortName } from "./requests.ts"
+export { addressOf, environment } from "./texts.ts"
 export { type FrontendTls, TlsError, type TlsMaterial, type TlsSource } from "./tls/options.ts"

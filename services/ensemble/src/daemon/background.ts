@@ -1,6 +1,6 @@
 /** `start --detach`, `stop`, `restart`: the messages and exit codes of zkServer.sh. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdir, open, readFile } from "node:fs/promises"
+import { mkdir, open, readFile, stat } from "node:fs/promises"
 import { relative } from "node:path"
 import { startTimeOf, waitForEnd } from "@zkmesh/store"
 import * as Console from "effect/Console"
@@ -33,6 +33,7 @@ export const startDetached = (files: Files, argv: ReadonlyArray<string>): Effect
       return yield* failed(`already running as process ${found.run.pid} (${shown(files.pid)})`)
     }
     yield* Console.log("Starting zkmesh ...")
+    const before = yield* promised(() => sizeOf(files.log))
     const child = yield* promised(() => launch(files, argv))
     const run: Run = {
       pid: child.pid!,
@@ -44,9 +45,9 @@ export const startDetached = (files: Files, argv: ReadonlyArray<string>): Effect
     yield* writeRun(files, run)
     const outcome = yield* promised(() => settled(child))
     if (outcome._tag === "Ended") {
-      yield* forgetRun(files)
-      const tail = yield* promised(() => tailOf(files.log))
-      return yield* failed(`FAILED TO START (${outcome.how}), ${shown(files.log)} ends with\n${tail}`)
+      // What was asked for stays known: a restart tries it again once the reason is gone.
+      yield* Console.error(yield* promised(() => tailOf(files.log, before)))
+      return yield* failed(`FAILED TO START (${outcome.how}): see ${shown(files.log)}`)
     }
     if (outcome._tag === "Late") {
       return yield* failed(`does not serve after ${START_MS / 1000} s, and goes on trying: see ${shown(files.log)}`)
@@ -95,8 +96,18 @@ const settled = (child: ChildProcess): Promise<Outcome> =>
     child.once("exit", (code, signal) => end({ _tag: "Ended", how: signal ?? `exit code ${code}` }))
   })
 
-const tailOf = async (path: string): Promise<string> =>
-  (await readFile(path, "utf8")).trimEnd().split("\n").slice(-TAIL_LINES).join("\n")
+const sizeOf = (path: string): Promise<number> =>
+  stat(path).then(
+    ({ size }) => size,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return 0
+      throw error
+    }
+  )
+
+/** The last lines of what has been written since the file had `before` bytes. */
+const tailOf = async (path: string, before: number): Promise<string> =>
+  (await readFile(path)).subarray(before).toString().trimEnd().split("\n").slice(-TAIL_LINES).join("\n")
 
 /** Stops what runs. Nothing to stop is no error, as with zkServer.sh. */
 export const stopDetached = (files: Files): Effect.Effect<void, DaemonError> =>

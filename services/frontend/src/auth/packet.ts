@@ -23,7 +23,7 @@ export const withIds = (identity: Identity, proved: ReadonlyArray<Id>): Identity
  */
 export const authenticate = (
   identity: Identity,
-  { digest, superDigest }: Authentication,
+  options: Authentication,
   buffer: Uint8Array,
   start: number,
   end: number
@@ -35,9 +35,19 @@ export const authenticate = (
     if (error instanceof JuteError) return undefined
     throw error
   }
-  if (packet.scheme === "ip") return identity
-  if (packet.scheme !== "digest" || !digest.isEnabled || packet.auth === null) return undefined
-  const id = digestId(packet.auth, digest.algorithm)
+  return prove(identity, options, packet.scheme ?? "", packet.auth)
+}
+
+/** The same for what has been taken apart already: the scheme, and what it wants to see. */
+export const prove = (
+  identity: Identity,
+  { digest, superDigest }: Authentication,
+  scheme: string,
+  auth: Uint8Array | null
+): Identity | undefined => {
+  if (scheme === "ip") return identity
+  if (scheme !== "digest" || !digest.isEnabled || auth === null) return undefined
+  const id = digestId(auth, digest.algorithm)
   const proved: Array<Id> = [{ scheme: "digest", id }]
   if (id === superDigest) proved.push({ scheme: "super", id: "" })
   return withIds(identity, proved)

@@ -31,7 +31,8 @@ export class Carrier {
 
   /** Takes care of a client whose session is there; with only one peer there is nowhere to carry it. */
   take(client: Client, { password, connection, readOnly }: Connected): void {
-    if (this.frontend.peers.length > 1 && !readOnly) client.carry = new Carry(password, connection)
+    // A session that the ensemble does not know is its peer's alone.
+    if (this.frontend.peers.length > 1 && !readOnly && connection > 0) client.carry = new Carry(password, connection)
   }
 
   /** The client's peer can do nothing more for it. */

@@ -1,7 +1,10 @@
 /** The frontends of one peer, or of one process: to an operator a plain door and a TLS door are one server. */
+import type { Identity, OperatorQuestion, Stats } from "@zkmesh/messages"
 import type { Readings, Registry } from "@zkmesh/metrics"
+import { prove } from "../auth/packet.ts"
 import type { Client } from "../Client.ts"
 import type { Frontend } from "../Frontend.ts"
+import type { Peer } from "../Peer.ts"
 import type { DropReason } from "../statistics.ts"
 
 /** What is traced if nobody asks for something else: ZooKeeper's default. */
@@ -29,6 +32,13 @@ export type Totals = Readonly<Record<(typeof SUMS)[number], number>> & {
   readonly lastReplyBytes: number
   readonly minReplyBytes: number
   readonly maxReplyBytes: number
+}
+
+const ANSWER_WITHIN_MS = 3000
+
+export interface Answered {
+  readonly peer: Peer
+  readonly stats: Stats
 }
 
 export class Frontends {
@@ -84,6 +94,36 @@ export class Frontends {
       else for (const reason of reasons) sum += statistics.drops.get(reason) ?? 0
     }
     return sum
+  }
+
+  /** The peer to speak for. One that is between two leaders keeps its clients, but has no mode that it could tell. */
+  get settled(): { readonly frontend: Frontend; readonly peer: Peer } | undefined {
+    for (const frontend of this.all) {
+      const peer = frontend.peers.find(({ status }) => status.serving && status.role !== "looking")
+      if (peer !== undefined) return { frontend, peer }
+    }
+    return undefined
+  }
+
+  /** Asks the peer that clients are sent to; undefined if none serves, or it does not answer in time. */
+  ask(question: OperatorQuestion): Promise<Answered | undefined> {
+    const { settled } = this
+    if (settled === undefined) return Promise.resolve(undefined)
+    const { frontend, peer } = settled
+    return new Promise((resolve) => {
+      peer.ask(question, frontend.now() + ANSWER_WITHIN_MS, (stats) =>
+        resolve(stats === undefined ? undefined : { peer, stats })
+      )
+    })
+  }
+
+  /** Who somebody is who says so in another way than by an auth packet; undefined if that proves nothing. */
+  prove(address: string, scheme: string, auth: string): Identity | undefined {
+    const [frontend] = this.all
+    const place: Identity = [{ scheme: "ip", id: address }]
+    return frontend === undefined
+      ? undefined
+      : prove(place, frontend.settings.authentication, scheme, Buffer.from(auth, "utf8"))
   }
 
   get uptimeMs(): number {

@@ -1,0 +1,52 @@
+/** What the admin server tells of the configuration, without the secrets in it. */
+import { resolve } from "node:path"
+import { type Config, postgresUrlOf, type Server } from "@zkmesh/config"
+import type { Sid } from "@zkmesh/numbers"
+import type { AdminSettings, Member } from "@zkmesh/service-admin"
+import type { Frontends } from "@zkmesh/service-frontend"
+import { storeKind } from "./stores.ts"
+
+const SECRET = /password|token|superDigest|postgres\.url/i
+const HIDDEN = "***"
+
+/** Where the checkpoint and the log of a peer are; nothing for a frontend that belongs to none. */
+export const dataPlaces = (config: Config, sid: Sid | undefined): readonly [data: string, log: string] => {
+  const kind = storeKind(config)
+  if (kind === "memory") return ["memory", "memory"]
+  const url = sid === undefined ? undefined : postgresUrlOf(config, sid)
+  const place =
+    kind === "embedded"
+      ? `${resolve(config.knobs.dataDir ?? "data")}/postgres`
+      : (url ?? "").replace(/^(\w+:\/\/)[^@/]*@/, "$1").replace(/\?.*$/, "")
+  return place === "" ? ["", ""] : [`${place}/znodes`, `${place}/log_batch`]
+}
+
+const memberOf = ({ host, quorumPort, electionPort, role, clientHost, clientPort }: Server): Member => ({
+  server: `${host}:${quorumPort}`,
+  election: `${host}:${electionPort}`,
+  client: clientPort === undefined ? "" : `${clientHost ?? "0.0.0.0"}:${clientPort}`,
+  votes: role === "participant"
+})
+
+/** A line `key=value` of a file, its value hidden if it is a secret. */
+const withoutSecret = (line: string): string => {
+  const [, before, key] = /^(\s*([^\s=:#!]+)\s*[=: ]\s*)/.exec(line) ?? []
+  return before !== undefined && key !== undefined && SECRET.test(key) ? `${before}${HIDDEN}` : line
+}
+
+export const adminSettings = (config: Config, sid: Sid | undefined, server: Frontends): AdminSettings => {
+  const properties: Record<string, string> = {}
+  for (const [key, value] of Object.entries(config.knobs)) {
+    if (value !== undefined) properties[key] = SECRET.test(key) ? HIDDEN : String(value)
+  }
+  return {
+    sid: sid ?? 0,
+    get configuration() {
+      const [frontend] = server.all
+      return frontend?.settings.configuration ?? []
+    },
+    properties,
+    initialConfiguration: config.text.split("\n").map(withoutSecret).join("\n"),
+    members: new Map(config.servers.map((one) => [one.sid, memberOf(one)]))
+  }
+}
