@@ -303,7 +303,7 @@ export class Mesh {
 }
 
 /** Fails when the process ends; never resolves. */
-async function failure(running: Running): Promise<never> {
+export async function failure(running: Running): Promise<never> {
   const exit = await running.exited
   throw new Error(`${running.name} ended (${exit.signal ?? exit.code}):\n${running.tail()}`)
 }
