@@ -9,6 +9,7 @@ import type {
 } from "@zkmesh/messages"
 import type { SessionId, Zxid } from "@zkmesh/numbers"
 import { Fifo } from "./fifo.ts"
+import type { Standalone } from "./standalone.ts"
 
 /** A frontend's link, and what is owed to it: what opens connections, then replies, then what closes them. */
 export class Frontend {
@@ -54,6 +55,8 @@ export interface Opening {
   readonly password: Uint8Array
   readonly timeoutMs: number
   readonly lastZxidSeen: Zxid
+  /** It is a local session that becomes one of the ensemble's. */
+  readonly isUpgrade?: true
   /** The client goes on from another connection. */
   readonly resume?: Resume | undefined
   /** undefined unless it is sampled. */
@@ -63,7 +66,7 @@ export interface Opening {
 export class Connection {
   readonly conn: number
   /** The ensemble-wide number of this connection, by which its createSession or attachSession is recognised. */
-  readonly token: number
+  token: number
   identity: Identity
   /** undefined once the client has gone: what is still pending then is finished for the session's sake alone. */
   frontend: Frontend | undefined
@@ -80,14 +83,24 @@ export class Connection {
    * comes are there as the requests that they are.
    */
   readonly parked = new Fifo<ClientRequest | undefined>()
+  /** Parallel to `parked`: the write that each comes after. */
+  readonly parkedAfter = new Fifo<number>()
   /** Its number in the watch table; -1 as long as it watches nothing. */
   watcher = -1
   /** From when its session is there until another peer takes that over: only then may it ask for anything. */
   live = false
+  /** undefined if its session is one of the ensemble's, and it can write. */
+  standalone: Standalone | undefined
   /** The last round of touches that it was part of. */
   heardIn = -1
 
-  constructor(frontend: Frontend, conn: number, token: number, identity: Identity, opening: Opening) {
+  constructor(
+    frontend: Frontend | undefined,
+    conn: number,
+    token: number,
+    identity: Identity,
+    opening: Opening | undefined
+  ) {
     this.frontend = frontend
     this.conn = conn
     this.token = token

@@ -5,6 +5,7 @@ import type { Connection, Frontend } from "./connection.ts"
 import { kindOf, LOCAL, READ, REFUSED, WRITE } from "./operations.ts"
 import type { ReadOrder } from "./readOrder.ts"
 import type { ReadsAfter } from "./readsAfter.ts"
+import type { Standalone } from "./standalone.ts"
 import type { ToLeader } from "./toLeader.ts"
 import type { Tracking } from "./tracking.ts"
 
@@ -25,19 +26,22 @@ export class Order {
   private readonly toLeader: ToLeader
   private readonly tracking: Tracking
   private readonly misplaced: (connection: Connection, op: number) => void
+  private readonly standalone: (connection: Connection, standalone: Standalone, request: ClientRequest) => void
 
   constructor(
     reads: ReadOrder,
     readsAfter: ReadsAfter,
     toLeader: ToLeader,
     tracking: Tracking,
-    misplaced: (connection: Connection, op: number) => void
+    misplaced: (connection: Connection, op: number) => void,
+    standalone: (connection: Connection, standalone: Standalone, request: ClientRequest) => void
   ) {
     this.reads = reads
     this.readsAfter = readsAfter
     this.toLeader = toLeader
     this.tracking = tracking
     this.misplaced = misplaced
+    this.standalone = standalone
   }
 
   /** The hot path: neighbours in a batch are mostly of one connection, and most have nothing to wait for. */
@@ -62,19 +66,38 @@ export class Order {
 
   /** False if the request has no place here; its connection is closed then. */
   private accept(connection: Connection, request: ClientRequest, kind: number): boolean {
+    const { standalone } = connection
+    if (standalone !== undefined && kind !== REFUSED) {
+      this.standalone(connection, standalone, request)
+      return true
+    }
     if (!connection.live || kind === REFUSED) {
       this.misplaced(connection, request.op)
       return false
     }
     if (kind === WRITE) this.toLeader.write(connection, request, connection.identity)
     else if (connection.pending.length > 0) this.park(connection, request, kind)
-    else this.reads.pushLocal(request, standIn(request), connection.identity, connection)
+    else this.read(connection, request, true)
     return true
+  }
+
+  /** A request that nothing of its connection's has to come before. */
+  takeOne(connection: Connection, request: ClientRequest): void {
+    const kind = kindOf(request.op)
+    if (kind === READ && connection.pending.length === 0) this.read(connection, request, false)
+    else this.accept(connection, request, kind)
+  }
+
+  /** Goes to the znode at once, or a stand-in for what is answered here. */
+  read(connection: Connection, request: ClientRequest, isLocal: boolean): void {
+    if (isLocal) this.reads.pushLocal(request, standIn(request), connection.identity, connection)
+    else this.reads.push(request, connection.identity, connection)
   }
 
   private park(connection: Connection, request: ClientRequest, kind: number): void {
     const isLocal = kind === LOCAL
     connection.parked.push(isLocal ? request : undefined)
+    connection.parkedAfter.push(connection.seq)
     this.readsAfter.push(isLocal ? standIn(request) : request, connection.identity, connection)
   }
 }

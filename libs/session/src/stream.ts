@@ -1,6 +1,6 @@
 import type { AppliedTxn, Resumed, SessionRecord, WatchRegistration, ZnodeToSession } from "@zkmesh/messages"
 import type { SessionId, Zxid } from "@zkmesh/numbers"
-import { hex } from "@zkmesh/numbers"
+import { hex, isLocalId } from "@zkmesh/numbers"
 import { OpCode } from "@zkmesh/protocol"
 import { AnswerRun } from "./answerRun.ts"
 import type { Connection } from "./connection.ts"
@@ -35,7 +35,10 @@ export class Stream {
       const reader = reads.next()
       const local = reads.hasLocals ? reads.localNow() : undefined
       if (local === undefined) run.add(reader, ends[i]!)
-      else run.replace(reader, ends[i]!, this.core.answerLocal(reader, local))
+      else {
+        run.replace(reader, ends[i]!, this.core.answerLocal(reader, local))
+        if (local.op === OpCode.closeSession) this.core.standalone.closing(reader)
+      }
       if (i === watchIndex) {
         registered = this.register(reader, watches!, registered)
         watchIndex = registered < watches!.length ? watches![registered]!.index : -1
@@ -58,6 +61,7 @@ export class Stream {
     for (let i = 0; i < ends.length; i++) {
       if (parked.length === 0) throw new Error("the znode has answered a read that was never sent")
       const local = parked.shift()
+      connection.parkedAfter.shift()
       if (local === undefined) run.add(connection, ends[i]!)
       else run.replace(connection, ends[i]!, this.core.answerLocal(connection, local))
       if (watches !== undefined && watches[registered]?.index === i) {
@@ -105,6 +109,7 @@ export class Stream {
   private opened(record: SessionRecord, resumed: Resumed | undefined, now: number): void {
     const { core } = this
     core.tracking.opened(record, now)
+    if (isLocalId(record.id)) core.standalone.becameGlobal(record.id)
     const ours = record.peer === core.options.sid ? core.opening.get(record.token) : undefined
     const before = core.attached.get(record.id)
     if (before !== undefined) {
@@ -122,6 +127,7 @@ export class Stream {
     ours.connection = record.connection
     ours.live = true
     core.attached.set(record.id, ours)
+    if (core.standalone.opened(ours)) return
     ours.frontend?.open({
       _tag: "Connected",
       conn: ours.conn,
@@ -153,15 +159,38 @@ export class Stream {
       )
     }
     connection.pending.shift()
+    if (this.core.standalone.isHouse(connection)) {
+      this.finishedForLocal(connection, txn)
+      return
+    }
+    const first = connection.parkedAfter.peek()
+    if (first !== undefined && first < txn.seq) {
+      // A read that was to come before this write is lost, or late: it cannot be answered in its place any more.
+      this.core.close(connection, "a read was overtaken by the write after it")
+      return
+    }
     if (txn.reply !== undefined) connection.frontend?.reply(connection.conn, txn.reply, 1)
     if (write.op === OpCode.closeSession) return
     if (connection.frontend === undefined && connection.pending.length === 0) this.core.forget(connection)
   }
 
+  /** What a local session has written, in the name of the house. */
+  private finishedForLocal(house: Connection, txn: AppliedTxn): void {
+    const { standalone } = this.core
+    const writer = standalone.finished(house)
+    if (writer === undefined) return
+    if (txn.reply !== undefined) writer.frontend?.reply(writer.conn, txn.reply, 1)
+    if (writer.frontend === undefined && writer.pending.length === 0) this.core.forget(writer)
+    else standalone.goOn(writer)
+  }
+
   private closed(id: SessionId): void {
     this.core.tracking.closed(id)
     const connection = this.core.attached.get(id)
-    if (connection !== undefined) this.core.close(connection, "the session is closed")
+    if (connection !== undefined) {
+      this.core.close(connection, "the session is closed")
+      this.core.standalone.lostHouse(connection)
+    }
     this.core.stranded.sessionClosed(id)
   }
 }

@@ -36,10 +36,13 @@ export class World {
   /** The first thing that went wrong. */
   violation: Error | undefined
   private readonly cast: Cast
+  /** Far more than a healthy run takes. */
+  private readonly maxSteps: number
 
   constructor(schedule: Schedule, cast: Cast) {
     this.schedule = schedule
     this.cast = cast
+    this.maxSteps = 500_000 + schedule.troubleMs * 20
     this.sids = Array.from({ length: schedule.voters + schedule.observers }, (_, index) => index + 1)
     this.voters = this.sids.slice(0, schedule.voters)
     this.net = new BrokerNet(this.timeline, schedule.seed)
@@ -83,6 +86,7 @@ export class World {
   runUntil(until: number, isDone: () => boolean = () => false): boolean {
     for (let steps = 0; ; steps++) {
       if (this.violation !== undefined) throw this.violation
+      if (this.timeline.steps > this.maxSteps) throw new Violation("progress", "everybody is busy, and nothing is done")
       if ((steps & 31) === 0 && isDone()) return true
       let went: boolean
       try {

@@ -33,7 +33,15 @@ export const cast: Cast = {
           windowBytes: 4096
         })
       case "znode":
-        return runZnode({ sid, snapCount, checkpointIntervalMs: 2000, tickTimeMs, syncLimit, digestEvery: 8 })
+        return runZnode({
+          sid,
+          snapCount,
+          checkpointIntervalMs: 2000,
+          tickTimeMs,
+          syncLimit,
+          digestEvery: 8,
+          recentReplyBytes: 16 * 1024
+        })
       case "session":
         return runSession({ sid, tickTimeMs, syncLimit, minSessionTimeoutMs, maxSessionTimeoutMs })
     }

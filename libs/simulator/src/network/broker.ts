@@ -18,7 +18,6 @@ export class Station implements Broker {
   /** Whom cuts are about: a peer, with whatever processes it has, or a frontend. */
   readonly owner: string
   isConnected = true
-  private readonly exact = new Map<string, (message: BrokerMessage) => void>()
   private readonly net: BrokerNet
 
   constructor(net: BrokerNet, process: SimProcess, owner: string) {
@@ -38,12 +37,13 @@ export class Station implements Broker {
   }
 
   subscribe(subject: string, listener: (message: BrokerMessage) => void): () => void {
-    this.exact.set(subject, listener)
-    return () => void this.exact.delete(subject)
-  }
-
-  find(subject: string): ((message: BrokerMessage) => void) | undefined {
-    return this.exact.get(subject) ?? this.exact.get(`${subject.slice(0, subject.lastIndexOf("."))}.*`)
+    const { subscribers } = this.net
+    const all = subscribers.get(subject) ?? new Map<Station, (message: BrokerMessage) => void>()
+    subscribers.set(subject, all.set(this, listener))
+    return () => {
+      if (all.get(this) === listener) all.delete(this)
+      if (all.size === 0 && subscribers.get(subject) === all) subscribers.delete(subject)
+    }
   }
 
   lose(): void {
@@ -68,6 +68,8 @@ export class BrokerNet {
   /** Pairs of owners, `from>to`, between which nothing passes. */
   readonly cuts = new Set<string>()
   packets = 0
+  /** By subject; one that ends with `.*` is for all that begin like it. */
+  readonly subscribers = new Map<string, Map<Station, (message: BrokerMessage) => void>>()
   private readonly stations = new Set<Station>()
   private readonly paths = new Map<string, Path>()
   private readonly timeline: Timeline
@@ -87,7 +89,10 @@ export class BrokerNet {
 
   /** The process has been killed. */
   leave(station: Station): void {
-    this.timeline.after(MOURNING_MS, () => void this.stations.delete(station))
+    this.timeline.after(MOURNING_MS, () => {
+      this.stations.delete(station)
+      for (const [subject, all] of this.subscribers) if (all.delete(station) && all.size === 0) this.subscribers.delete(subject)
+    })
   }
 
   down(): void {
@@ -103,12 +108,19 @@ export class BrokerNet {
   publish(from: Station, subject: string, payload: Uint8Array, reply: string | undefined): void {
     this.packets++
     let takers = 0
-    for (const station of this.stations) {
-      if (station === from || !station.isUp || station.find(subject) === undefined) continue
-      takers++
-      this.pass(from, station, subject, payload)
+    const all = this.find(subject)
+    if (all !== undefined) {
+      for (const station of all.keys()) {
+        if (station === from || !station.isUp) continue
+        takers++
+        this.pass(from, station, subject, payload)
+      }
     }
     if (takers === 0 && reply !== undefined) this.carry(from, from, reply, NOTHING, true)
+  }
+
+  private find(subject: string): ReadonlyMap<Station, (message: BrokerMessage) => void> | undefined {
+    return this.subscribers.get(subject) ?? this.subscribers.get(`${subject.slice(0, subject.lastIndexOf("."))}.*`)
   }
 
   private pass(from: Station, to: Station, subject: string, payload: Uint8Array): void {
@@ -126,7 +138,7 @@ export class BrokerNet {
     path.lastAt = Math.max(path.lastAt, this.timeline.now + delay)
     this.timeline.after(path.lastAt - this.timeline.now, () => {
       if (era !== this.era || !to.isUp || this.cuts.has(`${from.owner}>${to.owner}`)) return
-      to.process.run(() => to.find(subject)?.({ subject, payload, noResponders }))
+      to.process.run(() => this.find(subject)?.get(to)?.({ subject, payload, noResponders }))
     })
   }
 

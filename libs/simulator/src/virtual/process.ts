@@ -14,6 +14,8 @@ export interface Drift {
   readonly wallOffsetMs: number
 }
 
+/** What one wake-up may cause in the same instant: more is a loop. */
+const MAX_TASKS = 100_000
 const WALL_START_MS = Date.UTC(2030, 0, 1)
 
 export interface ProcessHost {
@@ -45,7 +47,8 @@ export class SimProcess {
     this.machine = {
       now: () => (host.timeline.now - this.bornAt) * drift.rate + 1000,
       wallClock: () => Math.floor(WALL_START_MS + drift.wallOffsetMs + host.timeline.now * drift.rate),
-      after: (ms, task) => host.timeline.after(ms / drift.rate, () => this.run(task)),
+      // As Node's timers: never sooner than in a millisecond, and never early, rounding errors included.
+      after: (ms, task) => host.timeline.after(Math.max(1, ms) / drift.rate + 0.001, () => this.run(task)),
       every: (ms, task) => this.every(ms / drift.rate, task),
       microtask: (task) => this.enter(this.micro, task),
       soon: (task) => this.enter(this.passes, task),
@@ -68,7 +71,15 @@ export class SimProcess {
     }
     this.isRunning = true
     this.guarded(task)
-    for (let next = this.next(); next !== undefined; next = this.next()) this.guarded(next)
+    let count = 0
+    for (let next = this.next(); next !== undefined; next = this.next()) {
+      if (++count > MAX_TASKS) {
+        this.host.crashed(this, new Error(`${this.name} is busy for ever, and no time passes`))
+        this.kill()
+        break
+      }
+      this.guarded(next)
+    }
     this.isRunning = false
   }
 
