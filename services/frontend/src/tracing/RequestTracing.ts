@@ -48,10 +48,24 @@ interface Header {
 /** Whether a reply is to be traced after all: everybody is told a moment later, when all have had their part. */
 const KEEP_AFTER_MS = 200
 const MAX_KEPT_PER_SECOND = 50
-/** ZooKeeper's errors of the system lie between these; below are those that answer a question (no such znode…). */
-const SYSTEM_ERROR = -1
+/** ZooKeeper's errors of the system are above this; from here down they answer a question (no such znode…). */
 const API_ERROR = -100
 const NOTIFICATION = -1
+/** A reply: its length, xid, zxid and error. */
+const XID_AT = 4
+const ZXID_AT = 8
+const ERROR_AT = 16
+const HEADER_BYTES = 20
+/** The first byte of a small number below zero. */
+const NEGATIVE = 0xff
+
+const int32 = (bytes: Uint8Array, at: number): number =>
+  (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
+
+const headerAt = (bytes: Uint8Array, at: number): Header => ({
+  zxid: Math.max(0, int32(bytes, at + ZXID_AT) * WORD + (int32(bytes, at + ZXID_AT + 4) >>> 0)),
+  error: int32(bytes, at + ERROR_AT)
+})
 
 export class RequestTracing {
   private readonly tracer: Tracer
@@ -125,67 +139,79 @@ export class RequestTracing {
     const { sampled, underway } = traced
     const first = sampled[0]
     const isSampled = first !== undefined && first.number <= traced.answered + answers
-    if (isSampled || (underway !== undefined && this.mayBeOfInterest(underway, now))) {
+    if (isSampled || (underway !== undefined && this.mayBeOfInterest(underway, bytes, answers, now))) {
       this.look(client, traced, bytes, answers, now)
-    } else underway?.drop(answers)
+    }
+    underway?.drop(answers)
     traced.answered += answers
   }
 
-  /** Without looking at the replies: only their errors would tell. */
-  private mayBeOfInterest(underway: Underway, now: number): boolean {
+  /** The oldest has waited for longest; errors are below zero. A single reply, the most common case, is seen at a glance. */
+  private mayBeOfInterest(underway: Underway, bytes: Uint8Array, answers: number, now: number): boolean {
     const { failures, slowMs } = this.telemetry.options
-    return failures !== "none" || (slowMs > 0 && now - underway.since >= slowMs)
+    if (slowMs > 0 && now - underway.since(0) >= slowMs) return true
+    if (failures === "none") return false
+    return answers > 1 || bytes[ERROR_AT] !== 0 || bytes[XID_AT] === NEGATIVE
   }
 
   /** Goes from frame to frame. */
   private look(client: Client, traced: Traced, bytes: Uint8Array, answers: number, now: number): void {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    const { sampled, underway } = traced
-    let number = traced.answered
-    for (let at = 0; at + 20 <= bytes.length && number < traced.answered + answers; at += 4 + view.getInt32(at)) {
-      if (view.getInt32(at + 4) === NOTIFICATION) continue
-      number++
-      const error = view.getInt32(at + 16)
-      const header = { zxid: Math.max(0, view.getInt32(at + 8) * WORD + view.getUint32(at + 12)), error }
-      if (sampled[0]?.number === number) this.done.push({ one: sampled.shift()!, client, header })
-      else if (underway !== undefined) this.judge(client, underway, header, number >= traced.movedAt, now)
-      underway?.drop(1)
+    const { sampled, underway, movedAt } = traced
+    const { slowMs, failures } = this.telemetry.options
+    const isLate = underway !== undefined && slowMs > 0 && now - underway.since(0) >= slowMs
+    const nextSampled = () => sampled[0]?.number ?? Number.POSITIVE_INFINITY
+    let wanted = nextSampled()
+    let nth = 0
+    for (let at = 0; at + HEADER_BYTES <= bytes.length && nth < answers; at += 4 + int32(bytes, at)) {
+      if (bytes[at + XID_AT] === NEGATIVE && int32(bytes, at + XID_AT) === NOTIFICATION) continue
+      const number = traced.answered + ++nth
+      if (number === wanted) {
+        this.done.push({ one: sampled.shift()!, client, header: headerAt(bytes, at) })
+        wanted = nextSampled()
+      } else if (underway !== undefined && (isLate || (failures !== "none" && bytes[at + ERROR_AT] !== 0))) {
+        this.judge(client, underway, nth - 1, headerAt(bytes, at), number >= movedAt, now)
+      }
     }
   }
 
-  /** The passing reply's request was slow, or has failed, or neither. */
-  private judge(client: Client, underway: Underway, header: Header, isHere: boolean, now: number): void {
-    const { slowMs, failures } = this.telemetry.options
-    const isSlow = slowMs > 0 && now - underway.since >= slowMs
-    const limit = failures === "none" ? Number.NEGATIVE_INFINITY : failures === "system" ? API_ERROR : -(2 ** 31)
-    const hasFailed = failures !== "none" && header.error <= SYSTEM_ERROR && header.error > limit
-    if ((!isSlow && !hasFailed) || !this.mayKeep(now)) return
-    const { request, since, ordinal } = underway
+  /** The passing reply's request was slow, or has failed, or neither. `isHere`: it went to the client's present peer. */
+  private judge(client: Client, underway: Underway, nth: number, header: Header, isHere: boolean, now: number): void {
+    const since = underway.since(nth)
+    const isSlow = this.isSlow(since, now)
+    if ((!isSlow && !this.hasFailed(header.error)) || !this.mayKeep(now)) return
+    const request = underway.request(nth)
     const { peer } = client
     if (request === undefined || peer === undefined) return
     const traceId = newTraceId()
     const trace = { traceId, spanId: spanIdOf(traceId, "request", 0) }
     this.done.push({ one: { trace, number: 0, request, start: since }, client, header })
-    const isRead = kindOf(request.op) !== WRITE
-    this.kept.push({
-      at: now,
-      request: {
-        traceId,
-        rootId: trace.spanId,
-        isRead,
-        zxid: header.zxid,
-        session: client.sessionId,
-        peer: peer.sid,
-        link: peer.linkId ?? "",
-        ordinal: isHere ? ordinal : -1,
-        op: opName(request.op),
-        start: this.telemetry.wall(since),
-        end: this.telemetry.wall(now)
-      }
-    })
+    const kept = {
+      traceId,
+      rootId: trace.spanId,
+      isRead: kindOf(request.op) !== WRITE,
+      zxid: header.zxid,
+      session: client.sessionId,
+      peer: peer.sid,
+      link: peer.linkId ?? "",
+      ordinal: isHere ? underway.ordinal(nth) : -1,
+      op: opName(request.op),
+      start: this.telemetry.wall(since),
+      end: this.telemetry.wall(now)
+    }
+    this.kept.push({ at: now, request: kept })
     if (!isSlow) return
     const what = [opName(request.op), ...pathsOf(request).slice(0, 1)].join(" ")
     this.logSlow(`${what} of session ${hex(client.sessionId)} took ${Math.round(now - since)} ms`, traceId)
+  }
+
+  private isSlow(since: number, now: number): boolean {
+    const { slowMs } = this.telemetry.options
+    return slowMs > 0 && now - since >= slowMs
+  }
+
+  private hasFailed(error: number): boolean {
+    const { failures } = this.telemetry.options
+    return failures === "all" ? error < 0 : failures === "system" && error < 0 && error > API_ERROR
   }
 
   private mayKeep(now: number): boolean {
@@ -247,7 +273,7 @@ export class RequestTracing {
   ): void {
     const { op, xid, paths, start, end } = about
     const code = header?.error ?? 0
-    const isSystemError = code <= SYSTEM_ERROR && code > API_ERROR
+    const isSystemError = code < 0 && code > API_ERROR
     this.tracer.record({
       ...trace,
       parentId: "",

@@ -45,7 +45,8 @@ export class LineReader {
 export const answerTraceLine = async (telemetry: Telemetry | undefined, line: string): Promise<string> => {
   const [verb = "", subject = "", seconds] = line.split(/\s+/)
   const target = targetOf(verb, subject)
-  if (target !== undefined) return answer(await traceFor(telemetry, target, seconds === undefined ? undefined : +seconds))
+  if (target !== undefined)
+    return answer(await traceFor(telemetry, target, seconds === undefined ? undefined : +seconds))
   if (verb === "show" && subject !== "") return answer(await showTraces(telemetry, subject))
   return answer({ error: `usage: ${USAGE}` })
 }

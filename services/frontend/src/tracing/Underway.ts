@@ -18,14 +18,15 @@ export class Underway {
     this.times.push(now)
   }
 
-  get request(): ClientRequest | undefined {
-    return this.requests[this.head]
+  /** Of the request that is answered after `nth` others. */
+  request(nth: number): ClientRequest | undefined {
+    return this.requests[this.head + nth]
   }
-  get ordinal(): number {
-    return this.ordinals[this.head]!
+  ordinal(nth: number): number {
+    return this.ordinals[this.head + nth]!
   }
-  get since(): number {
-    return this.times[this.head]!
+  since(nth: number): number {
+    return this.times[this.head + nth]!
   }
 
   /** The oldest `count` have been answered. */
