@@ -1,5 +1,5 @@
 import type { Connection } from "./connection.ts"
-import type { Received, Reply } from "./received.ts"
+import type { Reply } from "./received.ts"
 import {
   type Acl,
   authBody,
@@ -55,16 +55,43 @@ export class Client {
     return heard.find((one) => one.kind === "reply")
   }
 
+  /** Asks for what makes the servers do something by themselves, of which `listener` hears so many events in all. */
+  async askUntil(what: string, { op, body }: Part, listener: Client, events: number): Promise<void> {
+    const xid = ++this.xid
+    await this.stage.until(`${this.connection.name}: ${what}`, listener.connection, events, () =>
+      this.connection.send(xid, op, frame(xid, op, body))
+    )
+  }
+
   /** Several requests in one write, as pipelining clients send them. */
   async pipeline(what: string, requests: ReadonlyArray<Part>): Promise<void> {
-    await this.stage.step(`${this.connection.name}: ${what}`, this.connection, () => {
-      const frames = requests.map(({ op, body }) => {
-        const xid = ++this.xid
-        this.connection.expect(xid, op)
-        return frame(xid, op, body)
-      })
-      this.connection.write(Buffer.concat(frames))
+    await this.stage.step(`${this.connection.name}: ${what}`, this.connection, () => this.sendAll(requests))
+  }
+
+  /** Likewise, and one of them ends the connection. */
+  async pipelineLast(what: string, requests: ReadonlyArray<Part>): Promise<void> {
+    await this.stage.last(`${this.connection.name}: ${what}`, this.connection, () => this.sendAll(requests))
+  }
+
+  private sendAll(requests: ReadonlyArray<Part>): void {
+    const frames = requests.map(({ op, body }) => {
+      const xid = ++this.xid
+      this.connection.expect(xid, op)
+      return frame(xid, op, body)
     })
+    this.connection.write(Buffer.concat(frames))
+  }
+
+  /** Asks for what ends the connection. */
+  async askLast(what: string, op: number, body: Body, xid: number = ++this.xid): Promise<void> {
+    await this.stage.last(`${this.connection.name}: ${what}`, this.connection, () =>
+      this.connection.send(xid, op, frame(xid, op, body))
+    )
+  }
+
+  /** Bytes that end the connection. */
+  async rawLast(what: string, bytes: Buffer): Promise<void> {
+    await this.stage.last(`${this.connection.name}: ${what}`, this.connection, () => this.connection.write(bytes))
   }
 
   /** Bytes that may be anything. `op` says as what an answer with this xid is to be read. */
@@ -154,17 +181,17 @@ export class Client {
     return this.ask(`auth ${show(scheme)} ${show(proof)}`, Op.auth, authBody(scheme, proof), AUTH_XID)
   }
 
+  /** An auth packet that is refused. */
+  authLast(scheme: string | null, proof: Data): Promise<void> {
+    return this.askLast(`auth ${show(scheme)} ${show(proof)}`, Op.auth, authBody(scheme, proof), AUTH_XID)
+  }
+
   whoAmI(): Promise<Reply | undefined> {
     return this.ask("whoAmI", Op.whoAmI, nothing)
   }
 
-  closeSession(): Promise<Reply | undefined> {
-    return this.ask("closeSession", Op.close, nothing)
-  }
-
-  /** Waits for what nobody has asked for. */
-  async hear(what: string, kind: Received["kind"]): Promise<void> {
-    await this.stage.step(`${this.connection.name}: ${what}`, this.connection, () => this.connection.hear(kind))
+  closeSession(): Promise<void> {
+    return this.askLast("closeSession", Op.close, nothing)
   }
 
   /** The connection goes; the session stays. */

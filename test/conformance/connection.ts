@@ -110,9 +110,9 @@ export class Connection {
     return heard
   }
 
-  /** Resolves once something of this kind has been heard since the last `take`. */
-  async hear(kind: Received["kind"]): Promise<void> {
-    await this.until(() => this.heard.some((one) => one.kind === kind), `something that is ${kind}`)
+  /** Resolves once as many things of this kind have been heard since the last `take`. */
+  async hear(kind: Received["kind"], count = 1): Promise<void> {
+    await this.until(() => this.heard.filter((one) => one.kind === kind).length >= count, `${count} ${kind}`)
   }
 
   /** The connection goes, without a word about the session. */
@@ -175,7 +175,7 @@ export class Connection {
     let isFence = false
     const received = read(body, (xid) => {
       const at = this.asked.findIndex((one) => one.xid === xid)
-      if (at < 0) return 0
+      if (at < 0) return undefined
       const [found] = this.asked.splice(at, 1)
       isFence = found!.isFence
       return found!.op

@@ -20,18 +20,23 @@ export class Names {
     this.inStep = 0
   }
 
+  /** What is first heard of from here on is a server's own transaction, which the step at hand has waited for. */
+  happened(): void {
+    this.latest = `${this.step}, and then`
+  }
+
   session(id: bigint, name: string): void {
     this.sessions.set(id, name)
   }
 
-  /** `isNew`: a transaction may show up here for the first time. Otherwise an unknown one is none that anybody sees. */
-  zxid(zxid: number, isNew: boolean): string {
+  /** `isWrite`: the step at hand has made it, if it is a new one. Otherwise it has the last transaction's name. */
+  zxid(zxid: number, isWrite: boolean): string {
     if (zxid === -1) return "-1"
     const known = this.zxids.get(zxid)
     if (known !== undefined) return known
     if (zxid < this.last) return "one that is over"
     this.last = zxid
-    if (isNew) {
+    if (isWrite) {
       this.inStep++
       this.latest = this.inStep === 1 ? this.step : `${this.step} (${this.inStep})`
     }

@@ -24,7 +24,13 @@ export interface WatchEvent {
   readonly path: string | null
 }
 
-export type Received = Reply | WatchEvent | { readonly kind: "closed" }
+/** A frame that nobody has asked for. */
+export interface Stray {
+  readonly kind: "stray"
+  readonly bytes: number
+}
+
+export type Received = Reply | WatchEvent | Stray | { readonly kind: "closed" }
 
 const NOTIFICATION = -1
 /** Longer values are shown by their hash. */
@@ -58,14 +64,15 @@ class Fields extends Reader {
   }
 }
 
-/** Reads one frame; `asked` is the opcode of the oldest request that is still to be answered. */
-export const read = (bytes: Buffer, asked: (xid: number) => number): Received => {
+/** Reads one frame; `asked` gives the opcode of the oldest request by that xid that has no answer yet. */
+export const read = (bytes: Buffer, asked: (xid: number) => number | undefined): Received => {
   const fields = new Fields(bytes)
   const [xid, zxid, error] = [fields.int(), fields.exact(), fields.int()]
   if (xid === NOTIFICATION) {
     return { kind: "event", zxid, error, type: fields.int(), state: fields.int(), path: fields.data() }
   }
   const op = asked(xid)
+  if (op === undefined) return { kind: "stray", bytes: bytes.length }
   const body = error === 0 ? bodyOf(op, fields) : {}
   const rest = fields.rest()
   if (rest.length > 0) body["more"] = `0x${rest.toString("hex")}`

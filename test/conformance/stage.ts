@@ -57,6 +57,11 @@ export class Stage {
     for (const connection of this.connections.splice(0)) if (!connection.isClosed) await connection.close()
   }
 
+  /** Lets go of the connections, whatever they are at. */
+  async abandon(): Promise<void> {
+    for (const connection of this.connections.splice(0)) await connection.drop()
+  }
+
   /** A TCP connection that has not said anything. */
   async connect(name: string): Promise<Connection> {
     const connection = await Connection.open(name, this.port)
@@ -94,6 +99,22 @@ export class Stage {
     return this.finish(connection, [])
   }
 
+  /** A step that is over when the connection is. */
+  async last(name: string, connection: Connection, act: () => void): Promise<void> {
+    await this.step(name, connection, async () => {
+      act()
+      await connection.hear("closed")
+    })
+  }
+
+  /** A step that is over when `listener` has heard of so many events, the last of them of a server's own doing. */
+  async until(name: string, listener: Connection, events: number, act: () => void = () => undefined): Promise<void> {
+    this.start(name)
+    act()
+    await listener.hear("event", events)
+    await this.finish(undefined, [], true)
+  }
+
   private start(step: string): void {
     const count = (this.counts.get(step) ?? 0) + 1
     this.counts.set(step, count)
@@ -103,21 +124,26 @@ export class Stage {
   /** `first` has its answers before the others are asked whether there is anything for them. */
   private async finish(
     first: Connection | undefined,
-    greetings: ReadonlyArray<Shown>
+    greetings: ReadonlyArray<Shown>,
+    isServers = false
   ): Promise<ReadonlyArray<Received>> {
     await first?.fence()
     for (const connection of this.connections) if (connection !== first && connection.welcome) await connection.fence()
+    const { names } = this
+    const taken = this.connections.map((connection) => ({ connection, received: connection.take() }))
+    // An event comes before the reply that its transaction is named after.
+    for (const one of taken.flatMap(({ received }) => received)) {
+      if (one.kind === "reply") names.zxid(one.zxid, WRITES.has(one.op))
+    }
+    if (isServers) names.happened()
     const heard: Record<string, ReadonlyArray<Shown>> = {}
-    const own = first?.take() ?? []
-    const all = [...(first === undefined ? [] : [first]), ...this.connections.filter((one) => one !== first)]
-    for (const connection of all) {
-      const received = connection === first ? own : connection.take()
+    for (const { connection, received } of taken) {
       const shown = received.map((one) => this.shown(one))
       if (connection === first) shown.unshift(...greetings)
       if (shown.length > 0) heard[connection.name] = shown
     }
-    this.steps.push({ scenario: this.scenario, step: this.names.step.slice(this.scenario.length + 3), heard })
-    return own
+    this.steps.push({ scenario: this.scenario, step: names.step.slice(this.scenario.length + 3), heard })
+    return taken.find(({ connection }) => connection === first)?.received ?? []
   }
 
   private shown(received: Received): Shown {
@@ -125,11 +151,13 @@ export class Stage {
     switch (received.kind) {
       case "closed":
         return "closed"
+      case "stray":
+        return { stray: received.bytes }
       case "event":
         return {
           event: EVENTS[received.type] ?? received.type,
           path: received.path,
-          zxid: names.zxid(received.zxid, true),
+          zxid: names.zxid(received.zxid, false),
           error: received.error,
           state: received.state
         }
@@ -137,7 +165,7 @@ export class Stage {
         return {
           reply: opName(received.op),
           xid: received.xid,
-          zxid: names.zxid(received.zxid, WRITES.has(received.op)),
+          zxid: names.zxid(received.zxid, false),
           error: received.error === 0 ? "OK" : errorName(received.error),
           ...shownFields(received.body, names)
         }

@@ -14,8 +14,9 @@ const SETTINGS = [
 ]
 
 /** A quorum of one: it answers as every server of an ensemble does, and needs one JVM. */
-export const startZooKeeper = (): Promise<ZooKeeper> =>
+export const startZooKeeper = (classPath?: string): Promise<ZooKeeper> =>
   ZooKeeper.start(1, SETTINGS, {
+    ...(classPath === undefined ? {} : { classPath }),
     tickTimeMs: TICK_MS,
     quorumOfOne: true,
     jvm: [`-Dznode.container.checkIntervalMs=${SWEEP_MS}`]

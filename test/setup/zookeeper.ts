@@ -11,6 +11,8 @@ export interface ZooKeeperOptions {
   readonly jvm?: ReadonlyArray<string>
   /** A lone server that behaves as one of an ensemble does, not as a stand-alone one. */
   readonly quorumOfOne?: boolean
+  /** Another release than Debian's: where its jars are, as Java wants to know it. */
+  readonly classPath?: string
 }
 
 /** Apache ZooKeeper of Debian: what the clients were written for, and what we are measured against. */
@@ -18,13 +20,13 @@ export class ZooKeeper {
   readonly connect: string
   readonly ports: ReadonlyArray<number>
   readonly directory: string
-  private readonly jvm: ReadonlyArray<string>
+  private readonly options: ZooKeeperOptions
   private readonly processes: Array<Running | undefined>
 
-  private constructor(directory: string, ports: ReadonlyArray<number>, jvm: ReadonlyArray<string>) {
+  private constructor(directory: string, ports: ReadonlyArray<number>, options: ZooKeeperOptions) {
     this.directory = directory
     this.ports = ports
-    this.jvm = jvm
+    this.options = options
     this.connect = ports.map((port) => `127.0.0.1:${port}`).join(",")
     this.processes = ports.map(() => undefined)
   }
@@ -62,7 +64,7 @@ export class ZooKeeper {
         ].join("\n")
       )
     }
-    const ensemble = new ZooKeeper(directory, clients, options.jvm ?? [])
+    const ensemble = new ZooKeeper(directory, clients, options)
     for (const i of clients.keys()) ensemble.startServer(i)
     await ensemble.serving()
     return ensemble
@@ -76,9 +78,9 @@ export class ZooKeeper {
       args: [
         "-Xmx1000m",
         "-Dzookeeper.jmx.log4j.disable=true",
-        ...this.jvm,
+        ...(this.options.jvm ?? []),
         "-cp",
-        "/etc/zookeeper/conf:/usr/share/java/zookeeper.jar",
+        this.options.classPath ?? "/etc/zookeeper/conf:/usr/share/java/zookeeper.jar",
         "org.apache.zookeeper.server.quorum.QuorumPeerMain",
         join(this.directory, `${index + 1}.cfg`)
       ],

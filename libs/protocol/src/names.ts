@@ -10,7 +10,12 @@ const opNames = invert(OpCode)
 export const errorName = (code: number): string => errorNames.get(code) ?? `ERROR${code}`
 /** `getData` for 4. */
 export const opName = (op: number): string => opNames.get(op) ?? `op${op}`
-const INNER: ReadonlySet<number> = new Set([OpCode.check, OpCode.deleteContainer, OpCode.throttled])
+const INNER: ReadonlySet<number> = new Set([
+  OpCode.check,
+  OpCode.throttled,
+  OpCode.notReadOnly,
+  OpCode.ephemeralOnLocal
+])
 
 /** True for every opcode that a client may send in a request of its own. */
 export const isClientOp = (op: number): boolean =>

@@ -64,11 +64,29 @@ export const writeAcl = (writer: JuteWriter, acl: Acl): void => {
   writer.int(acl.perms)
   writeId(writer, acl.id)
 }
+/** An ACL as a client may ask for it: what is null in it is not malformed, but never valid. */
+export interface RequestedAcl {
+  readonly perms: number
+  readonly id: { readonly scheme: string | null; readonly id: string | null }
+}
+const readRequestedAcl = (reader: JuteReader): RequestedAcl => ({
+  perms: reader.int(),
+  id: { scheme: reader.ustring(), id: reader.ustring() }
+})
+const writeRequestedAcl = (writer: JuteWriter, { perms, id }: RequestedAcl): void => {
+  writer.int(perms)
+  writer.ustring(id.scheme)
+  writer.ustring(id.id)
+}
+
 export const readAcl = (reader: JuteReader): Acl => ({ perms: reader.int(), id: readId(reader) })
 
 export const writeAcls = (writer: JuteWriter, acls: ReadonlyArray<Acl> | null): void => writer.vector(acls, writeAcl)
 /** Null stays null: a create with a null list is another error than one with an empty list. */
 export const readAcls = (reader: JuteReader): Array<Acl> | null => reader.vector(readAcl)
+export const writeRequestedAcls = (writer: JuteWriter, acls: ReadonlyArray<RequestedAcl> | null): void =>
+  writer.vector(acls, writeRequestedAcl)
+export const readRequestedAcls = (reader: JuteReader): Array<RequestedAcl> | null => reader.vector(readRequestedAcl)
 
 /** One identity of a connection, as whoAmI lists it. */
 export interface ClientInfo {

@@ -1,27 +1,26 @@
 import type { Zxid } from "@zkmesh/numbers"
-import type { Acl } from "./constants.ts"
 import type { JuteReader } from "./reader.ts"
-import { readAcls, writeAcls } from "./records.ts"
+import { type RequestedAcl, readRequestedAcls, writeRequestedAcls } from "./records.ts"
 import type { JuteWriter } from "./writer.ts"
 
 /** create, create2 and createContainer. */
 export interface CreateRequest {
   readonly path: string
   readonly data: Uint8Array | null
-  readonly acl: ReadonlyArray<Acl> | null
+  readonly acl: ReadonlyArray<RequestedAcl> | null
   /** A CreateMode, unless the client sends nonsense. */
   readonly flags: number
 }
 export const writeCreateRequest = (writer: JuteWriter, request: CreateRequest): void => {
   writer.ustring(request.path)
   writer.buffer(request.data)
-  writeAcls(writer, request.acl)
+  writeRequestedAcls(writer, request.acl)
   writer.int(request.flags)
 }
 export const readCreateRequest = (reader: JuteReader): CreateRequest => ({
   path: reader.string(),
   data: reader.buffer(),
-  acl: readAcls(reader),
+  acl: readRequestedAcls(reader),
   flags: reader.int()
 })
 
@@ -35,7 +34,7 @@ export const writeCreateTTLRequest = (writer: JuteWriter, request: CreateTTLRequ
 export const readCreateTTLRequest = (reader: JuteReader): CreateTTLRequest => ({
   path: reader.string(),
   data: reader.buffer(),
-  acl: readAcls(reader),
+  acl: readRequestedAcls(reader),
   flags: reader.int(),
   ttl: reader.long()
 })
@@ -101,17 +100,17 @@ export const readOptionalPathRequest = (reader: JuteReader): OptionalPathRequest
 
 export interface SetACLRequest {
   readonly path: string
-  readonly acl: ReadonlyArray<Acl> | null
+  readonly acl: ReadonlyArray<RequestedAcl> | null
   readonly version: number
 }
 export const writeSetACLRequest = (writer: JuteWriter, request: SetACLRequest): void => {
   writer.ustring(request.path)
-  writeAcls(writer, request.acl)
+  writeRequestedAcls(writer, request.acl)
   writer.int(request.version)
 }
 export const readSetACLRequest = (reader: JuteReader): SetACLRequest => ({
   path: reader.string(),
-  acl: readAcls(reader),
+  acl: readRequestedAcls(reader),
   version: reader.int()
 })
 

@@ -47,6 +47,7 @@ const WRITES: ReadonlyArray<number> = [
   OpCode.create2,
   OpCode.reconfig,
   OpCode.createContainer,
+  OpCode.deleteContainer,
   OpCode.createTTL,
   OpCode.closeSession
 ]
@@ -56,7 +57,13 @@ const kinds = new Uint8Array(128 - LOWEST)
 for (const op of READS) kinds[op - LOWEST] = READ
 for (const op of WRITES) kinds[op - LOWEST] = WRITE
 kinds[OpCode.checkWatches - LOWEST] = kinds[OpCode.removeWatches - LOWEST] = LOCAL
-kinds[OpCode.throttled - LOWEST] = LOCAL
+/** What such a request is told, in its place in the order. */
+const REFUSALS: ReadonlyMap<number, ErrorCode> = new Map([
+  [OpCode.throttled, ErrorCode.THROTTLEDOP],
+  [OpCode.notReadOnly, ErrorCode.NOTREADONLY],
+  [OpCode.ephemeralOnLocal, ErrorCode.EPHEMERALONLOCALSESSION]
+])
+for (const op of REFUSALS.keys()) kinds[op - LOWEST] = LOCAL
 
 export const kindOf = (op: number): number => {
   const at = op - LOWEST
@@ -78,7 +85,9 @@ export const answerLocally = (
 }
 
 const watchResult = (watchers: Watchers, connection: Connection, request: ClientRequest): ErrorCode => {
-  if (request.op === OpCode.throttled) return ErrorCode.THROTTLEDOP
+  const refusal = REFUSALS.get(request.op)
+  if (refusal !== undefined) return refusal
+  if (request.op === OpCode.closeSession) return ErrorCode.OK
   try {
     const { path, type } = readWatchTypeRequest(reader.reset(request.buffer, request.start, request.end))
     if (!isWatcherType(type)) return ErrorCode.MARSHALLINGERROR

@@ -1,6 +1,6 @@
 /** Access control: who may do what to a znode, and which lists of rules a client may give one. */
 import type { Identity } from "@zkmesh/messages"
-import { type Acl, JuteWriter, Perms, writeAcls } from "@zkmesh/protocol"
+import { type Acl, JuteWriter, Perms, type RequestedAcl, writeAcls } from "@zkmesh/protocol"
 import { ipMatches, parseIpRange } from "./ip.ts"
 
 export type AclList = ReadonlyArray<Acl>
@@ -83,13 +83,7 @@ const authenticates = (scheme: string): boolean => scheme !== "ip" && scheme !==
  * The list as it is stored: without duplicates, `auth` replaced by the ids that the connection has proved. Undefined if
  * the list is not one to be stored (INVALIDACL).
  */
-export const fixAcl = (
-  requested: ReadonlyArray<{
-    readonly perms: number
-    readonly id: { readonly scheme: string | null; readonly id: string | null }
-  }> | null,
-  identity: Identity
-): AclList | undefined => {
+export const fixAcl = (requested: ReadonlyArray<RequestedAcl> | null, identity: Identity): AclList | undefined => {
   if (requested === null || requested.length === 0) return undefined
   const fixed: Array<Acl> = []
   const add = (acl: Acl): void => {

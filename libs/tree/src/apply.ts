@@ -45,6 +45,8 @@ export class Applier {
     dataEnd: 0
   }
   private path = ""
+  /** What a sync has said, null included. */
+  private echo: string | null = null
   private slot: Slot = 0
 
   /** `self` is the peer: it answers the requests of the sessions that are attached to it. */
@@ -118,7 +120,7 @@ export class Applier {
       case OpCode.check:
         break
       case OpCode.sync:
-        this.path = reader.ustring() ?? ""
+        this.echo = reader.ustring()
         break
       case OpCode.createSession:
       case OpCode.attachSession:
@@ -137,8 +139,10 @@ export class Applier {
     const { out } = this
     switch (type) {
       case OpCode.create:
-      case OpCode.sync:
         out.ustring(this.path)
+        break
+      case OpCode.sync:
+        out.ustring(this.echo)
         break
       case OpCode.create2:
       case OpCode.createContainer:
@@ -294,7 +298,7 @@ export class Applier {
     const before = sessions.get(this.session)
     if (!isNew && before === undefined) throw new TreeCorrupt(`${hex(zxid)} attaches a session that is not there`)
     const record: SessionRecord = {
-      id: isNew ? zxid : this.session,
+      id: this.session,
       password: before?.password ?? password,
       timeoutMs,
       peer,

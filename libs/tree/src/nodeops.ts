@@ -5,13 +5,13 @@
 import type { Identity } from "@zkmesh/messages"
 import type { SessionId, Zxid } from "@zkmesh/numbers"
 import {
-  type Acl,
   CreateMode,
   ErrorCode,
   type MultiWrite,
   OpCode,
   Perms,
   parentOf,
+  type RequestedAcl,
   validatePath,
   writeAcls
 } from "@zkmesh/protocol"
@@ -23,7 +23,7 @@ import type { BatchWriter } from "./txns.ts"
 
 const ANY_VERSION = -1
 const MAX_TTL_MS = 0xff_ffff_ffff
-type RequestedAcl = ReadonlyArray<Acl> | null
+type RequestedList = ReadonlyArray<RequestedAcl> | null
 
 const isTtlMode = (flags: number): boolean => flags >= CreateMode.PERSISTENT_WITH_TTL
 const isSequential = (flags: number): boolean =>
@@ -82,7 +82,7 @@ export class NodeOps {
     return ErrorCode.OK
   }
 
-  create(op: number, path: string, data: Uint8Array | null, acl: RequestedAcl, flags: number, ttlMs: number): number {
+  create(op: number, path: string, data: Uint8Array | null, acl: RequestedList, flags: number, ttlMs: number): number {
     const mode = this.checkMode(op, flags, ttlMs)
     if (mode !== ErrorCode.OK) return mode
     if (!path.includes("/") || path.includes("\0")) return ErrorCode.BADARGUMENTS
@@ -150,6 +150,22 @@ export class NodeOps {
     return ErrorCode.OK
   }
 
+  /**
+   * What the leader does to containers and ttl nodes, at a client's wish. ZooKeeper asks for no permission here, and
+   * takes any znode without children that is not ephemeral: for us it has to be allowed, and one of its kinds.
+   */
+  deleteContainer(path: string): number {
+    if (!path.includes("/") || path.includes("\0") || isBuiltIn(path)) return ErrorCode.BADARGUMENTS
+    const state = this.overlay.get(path)
+    if (!state.exists) return ErrorCode.NONODE
+    if (state.numChildren > 0) return ErrorCode.NOTEMPTY
+    if (state.kind !== Kind.container && state.kind !== Kind.ttl) return ErrorCode.BADVERSION
+    if (!this.may(this.overlay.get(parentOf(path)), Perms.DELETE)) return ErrorCode.NOAUTH
+    this.type = OpCode.deleteContainer
+    this.removeSwept(state)
+    return ErrorCode.OK
+  }
+
   private removed(parent: NodeState, state: NodeState): void {
     this.overlay.change(parent, this.zxid)
     parent.numChildren--
@@ -204,7 +220,7 @@ export class NodeOps {
     return ErrorCode.OK
   }
 
-  setAcl(path: string, acl: RequestedAcl, version: number): number {
+  setAcl(path: string, acl: RequestedList, version: number): number {
     if (validatePath(path) !== undefined) return ErrorCode.BADARGUMENTS
     const list = acl === OPEN_ACL ? OPEN_ACL : fixAcl(acl, this.identity)
     if (list === undefined) return ErrorCode.INVALIDACL

@@ -12,12 +12,13 @@ import {
   JuteError,
   JuteReader,
   OpCode,
-  readAcls,
+  type RequestedAcl,
   readMultiRequest,
-  readReconfigRequest
+  readReconfigRequest,
+  readRequestedAcls
 } from "@zkmesh/protocol"
 import type { TxnBatch } from "@zkmesh/txn"
-import { type AclList, isOpen, OPEN_ACL, OPEN_ACL_BYTES } from "./acl.ts"
+import { isOpen, OPEN_ACL, OPEN_ACL_BYTES } from "./acl.ts"
 import { NodeOps } from "./nodeops.ts"
 import { type NodeState, Overlay } from "./overlay.ts"
 import { Reconfiguring } from "./reconfiguring.ts"
@@ -195,6 +196,8 @@ export class Preparer {
       }
       case OpCode.delete:
         return ops.delete(reader.string(), reader.int())
+      case OpCode.deleteContainer:
+        return ops.deleteContainer(reader.string())
       case OpCode.setData: {
         const path = reader.ustring()
         const data = reader.buffer()
@@ -216,7 +219,6 @@ export class Preparer {
       case OpCode.reconfig:
         return this.reconfiguring.prepare(readReconfigRequest(reader), zxid)
       default:
-        // Also a client's deleteContainer: only the ensemble itself may sweep, as it asks nobody's permission.
         return ErrorCode.UNIMPLEMENTED
     }
   }
@@ -232,12 +234,13 @@ export class Preparer {
   /** A new session, or a new connection for one that is there. */
   open(request: OpenRequest, now: number): Verdict {
     if (request.lastZxidSeen > this.last) return "ahead"
-    const verdict = request.session === 0 ? this.judgeCreate(request) : this.judgeAttach(request)
+    // A local session that becomes the ensemble's brings its id along; that it has done so before makes it no new one.
+    const isNew = request.session === 0 || (request.isUpgrade === true && this.session(request.session) === undefined)
+    const verdict = isNew ? this.judgeCreate(request) : this.judgeAttach(request)
     if (verdict !== "prepared") return verdict
     if (this.isExhausted()) return "exhausted"
     const zxid = ++this.last
-    const isNew = request.session === 0
-    const id = isNew ? zxid : request.session
+    const id = request.session === 0 ? zxid : request.session
     const { password, token, timeoutMs, peer } = request
     const resumed = isNew ? undefined : this.resumption(request)
     if (isNew) {
@@ -318,10 +321,10 @@ const judge = (request: WriteRequest, session: PreparedSession | undefined): Ver
 const isSame = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i])
 
 /** The list that a request brings; that everybody is allowed everything is seen without decoding it. */
-const readAclList = (reader: JuteReader, request: WriteRequest): AclList | null => {
+const readAclList = (reader: JuteReader, request: WriteRequest): ReadonlyArray<RequestedAcl> | null => {
   const start = reader.offset
   const end = start + OPEN_ACL_BYTES.length
-  if (end > request.end || !isOpen(request.buffer, start, end)) return readAcls(reader)
+  if (end > request.end || !isOpen(request.buffer, start, end)) return readRequestedAcls(reader)
   reader.reset(request.buffer, end, request.end)
   return OPEN_ACL
 }

@@ -73,6 +73,7 @@ export class Tree {
     this.config = this.addBuiltIn(config, this.nodes.findPath(zookeeper), this.acls.intern(READ_ONLY_ACL))
     // Its version would be the configuration's, which is not counted.
     this.nodes.rows.set(this.config, Field.version, -1)
+    this.nodes.rows.set(this.config, Field.aversion, -1)
     this.setConfig("")
   }
 

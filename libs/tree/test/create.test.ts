@@ -209,11 +209,24 @@ it("answers an undecodable body with MARSHALLINGERROR, and spends a zxid on it",
 
 it("refuses from clients what only the ensemble may ask for", () => {
   const client = new World().client()
-  client.createOk("/c", { op: OpCode.createContainer })
-  assert.equal(client.run(OpCode.deleteContainer, (w) => w.ustring("/c")).err, ErrorCode.UNIMPLEMENTED)
+  client.createOk("/c")
   assert.equal(client.run(OpCode.check, (w) => w.ustring("/c")).err, ErrorCode.UNIMPLEMENTED)
   assert.equal(client.run(OpCode.createSession, (w) => w.int(1)).err, ErrorCode.UNIMPLEMENTED)
   assert.isTrue(client.exists("/c"))
+})
+
+it("deletes containers and ttl nodes at a client's wish, and only if it may", () => {
+  const client = new World({ extendedTypes: true }).client()
+  const remove = (path: string) => client.run(OpCode.deleteContainer, (w) => w.ustring(path)).err
+  client.createOk("/c", { op: OpCode.createContainer })
+  client.createOk("/c/child")
+  assert.equal(remove("/zookeeper/quota"), ErrorCode.BADARGUMENTS)
+  assert.equal(remove("/missing"), ErrorCode.NONODE)
+  assert.equal(remove("/c"), ErrorCode.NOTEMPTY)
+  assert.equal(remove("/c/child"), ErrorCode.BADVERSION, "neither kind")
+  assert.equal(client.delete("/c/child"), 0)
+  assert.equal(remove("/c"), 0)
+  assert.isFalse(client.exists("/c"))
 })
 
 it("answers only the sessions of this peer", () => {

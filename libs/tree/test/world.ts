@@ -3,7 +3,6 @@ import assert from "node:assert/strict"
 import { type AppliedTxn, ClientRequest, type Identity, WriteRequest } from "@zkmesh/messages"
 import type { SessionId, Zxid } from "@zkmesh/numbers"
 import {
-  type Acl,
   CreateMode,
   JuteReader,
   JuteWriter,
@@ -12,6 +11,7 @@ import {
   OpCode,
   type ReceivedMultiResult,
   type ReceivedStat,
+  type RequestedAcl,
   readMultiResponse,
   readStat,
   writeCreateRequest,
@@ -121,7 +121,7 @@ export const applyBatch = (applier: Applier, batch: TxnBatch): Array<AppliedTxn>
 export interface CreateOptions {
   readonly data?: Uint8Array | null
   readonly flags?: number
-  readonly acl?: ReadonlyArray<Acl> | null
+  readonly acl?: ReadonlyArray<RequestedAcl> | null
   readonly op?: number
   readonly ttl?: number
 }
@@ -191,7 +191,7 @@ export class Client {
     return this.run(OpCode.setData, (w) => writeSetDataRequest(w, { path, data, version }))
   }
 
-  setAcl(path: string, acl: ReadonlyArray<Acl>, version = -1): Reply {
+  setAcl(path: string, acl: ReadonlyArray<RequestedAcl>, version = -1): Reply {
     return this.run(OpCode.setACL, (w) => writeSetACLRequest(w, { path, acl, version }))
   }
 

@@ -123,7 +123,6 @@ export const creates: ReadonlyArray<Scenario> = [
       await a.create(`${root}/missing/child`, { op, mode: Mode.ttl, ttlMs: 1000n })
       await a.create(`${root}/bad//path`, { op, mode: Mode.ttl, ttlMs: 1000n })
       await a.create(`${root}/no-acl`, { op, mode: Mode.ttl, ttlMs: 1000n, acl: [] })
-      await a.create(`${root}/no-ttl`, { op, mode: Mode.ttl })
       await a.create(`${root}/below`, { op, mode: Mode.ttl, ttlMs: 3_600_000n })
       await a.create(`${root}/below/child`)
       await a.create(`${root}/below/ephemeral`, { mode: Mode.ephemeral })

@@ -1,6 +1,25 @@
 import type { Scenario } from "../play.ts"
+import { acls } from "./acls.ts"
+import { auths } from "./auth.ts"
 import { creates } from "./creates.ts"
+import { frames } from "./frames.ts"
+import { multis } from "./multis.ts"
 import { nodes } from "./nodes.ts"
+import { quotas } from "./quotas.ts"
+import { sessions } from "./sessions.ts"
+import { system } from "./system.ts"
+import { watches } from "./watches.ts"
 
-/** The script. */
-export const scenarios: ReadonlyArray<Scenario> = [...creates, ...nodes]
+/** The script. The system's own znodes come first, as they are before anybody has touched them. */
+export const scenarios: ReadonlyArray<Scenario> = [
+  ...system,
+  ...creates,
+  ...nodes,
+  ...acls,
+  ...auths,
+  ...multis,
+  ...watches,
+  ...quotas,
+  ...sessions,
+  ...frames
+]

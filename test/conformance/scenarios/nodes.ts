@@ -1,5 +1,7 @@
 import type { Scenario } from "../play.ts"
-import { Mode, Op } from "../requests.ts"
+import { createBody, Mode, OPEN, Op, type Part, part, pathAndNumber, WatchMode } from "../requests.ts"
+
+const remove = (path: string): Part => part(Op.delete, pathAndNumber(path, -1))
 
 const BAD_PATHS = [
   null,
@@ -96,21 +98,19 @@ export const nodes: ReadonlyArray<Scenario> = [
       await a.create(root)
       await a.create(`${root}/c`, { op: Op.createContainer, mode: Mode.container, data: "box" })
       await a.create(`${root}/unused`, { op: Op.createContainer, mode: Mode.container })
-      await a.create(`${root}/t`, { op: Op.createTTL, mode: Mode.ttl, ttlMs: 700n })
-      await a.create(`${root}/t-child`, { op: Op.createTTL, mode: Mode.ttl, ttlMs: 700n })
-      await a.create(`${root}/t-child/child`)
+      await a.create(`${root}/full`, { op: Op.createTTL, mode: Mode.ttl, ttlMs: 300n })
+      await a.create(`${root}/full/child`)
       await a.create(`${root}/c/child`)
       await a.exists(`${root}/c`)
-      await b.exists(`${root}/t`, true)
-      await b.hear("the ttl node goes", "event")
+      await b.watches(Op.addWatch, root, WatchMode.recursive)
+      const ttl = part(Op.createTTL, createBody(`${root}/t`, "", OPEN, Mode.ttl, 300n))
+      await a.askUntil("a ttl node, until it goes", ttl, b, 2)
+      await b.children2(root)
       await b.exists(`${root}/c`, true)
       await b.children(`${root}/c`, true)
-      await a.delete(`${root}/c/child`)
-      await b.hear("the container goes", "event")
+      await a.askUntil("the container's last child goes, and so does it", remove(`${root}/c/child`), b, 3)
       await b.children2(root)
-      await b.exists(`${root}/t-child`, true)
-      await a.delete(`${root}/t-child/child`)
-      await b.hear("the other ttl node goes", "event")
+      await a.askUntil("so does a ttl node with its last child", remove(`${root}/full/child`), b, 2)
       await b.children2(root)
     }
   },
