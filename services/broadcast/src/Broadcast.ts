@@ -21,6 +21,7 @@ import { LogStore, type StoreError, type StoreSizes } from "@zkmesh/store"
 import { CurrentTelemetry } from "@zkmesh/telemetry"
 import { type LinkId, type Output, Peer, type ReadOp, type RecoveredLog, type WriteOp } from "@zkmesh/zab"
 import { Effect, Scope } from "effect"
+import { healthOf } from "./health.ts"
 import { Lane, type LaneMessage, Reader, Writer } from "./Lanes.ts"
 import { peerConfig } from "./options.ts"
 import { Statistics } from "./Statistics.ts"
@@ -75,11 +76,13 @@ export const runBroadcast = (
     const bus = yield* Bus
     const store = yield* LogStore
     const scope = yield* Scope.Scope
+    const metrics = yield* CurrentMetrics
+    const openedAt = performance.now()
     const recovered = yield* store.open
+    metrics.summary("dbinittime").record(performance.now() - openedAt)
     const run = Effect.runForkWith(yield* Effect.context<never>())
     const name = `broadcast.${options.sid}`
     const tracing = yield* BroadcastTracing.start(yield* CurrentTelemetry, options)
-    const metrics = yield* CurrentMetrics
     let shell: Shell | undefined
     const actor = yield* spawn<Message>(name, (context) => {
       const log = (text: string) => void run(Effect.logInfo(`${name}: ${text}`))
@@ -314,7 +317,7 @@ class Shell {
         this.publish(now, output.message)
         return
       case "Write":
-        this.writes.push(output.op)
+        this.statistics.queued(this.writes.push(output.op))
         return
       case "Read":
         this.reads.push(output.op)
@@ -327,6 +330,7 @@ class Shell {
         if (this.leader?.id === output.link) this.leader.link.send(output.message)
         return
       case "ToLearner":
+        this.statistics.toLearner(output.link, output.message)
         this.learners.link(output.link)?.send(this.tracing?.epochs.toLearner(output.message) ?? output.message)
         return
       case "DialLeader":
@@ -393,12 +397,6 @@ class Shell {
   }
 
   health(): Report {
-    const { role, phase, leaderSid } = this.peer
-    if (role === "looking") return { condition: "looking", why: "there is no leader that a quorum has agreed on" }
-    if (phase === "broadcast") return { condition: "serving", why: role }
-    return {
-      condition: "syncing",
-      why: role === "leading" ? `${phase} as leader` : `${phase} with leader ${leaderSid}`
-    }
+    return healthOf(this.peer)
   }
 }

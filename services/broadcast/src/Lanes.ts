@@ -27,9 +27,12 @@ export class Lane<Op> {
     this.pipe = pipe
   }
 
-  push(op: Op): void {
+  /** Returns how many operations are before it. */
+  push(op: Op): number {
+    const before = this.queue.length - this.head
     this.queue.push(op)
-    if (this.queue.length - this.head === 1) this.start()
+    if (before === 0) this.start()
+    return before
   }
 
   /** The actor has heard of the end of the operation under way. */

@@ -1,5 +1,5 @@
 /** What the shell measures, per batch: how long an append, a quorum, a commit, an election takes. */
-import type { FanOut, LearnerToLeader } from "@zkmesh/messages"
+import type { FanOut, LeaderToLearner, LearnerToLeader } from "@zkmesh/messages"
 import { type Counter, type Family, type Readings, type Registry, readingsOf, type Summary } from "@zkmesh/metrics"
 import type { Sid, Zxid } from "@zkmesh/numbers"
 import type { StoreSizes } from "@zkmesh/store"
@@ -32,6 +32,11 @@ export class Statistics {
   private readonly learners = new Map<LinkId, Sid>()
   /** Since when something waits to be appended. */
   private waitingSince: number | undefined
+  private readonly queueSize: Summary
+  private readonly snapsUnderWay: Summary
+  private readonly diffsUnderWay: Summary
+  /** Learners that are being synchronised, and by what. */
+  private readonly syncs = new Map<LinkId, "Snap" | "Diff">()
   private readonly turns: Turns
   /** As of the last look. */
   sizes: StoreSizes | undefined
@@ -52,6 +57,9 @@ export class Statistics {
     this.acks = metrics.summaries("ack_latency")
     this.received = metrics.counter("learner_proposal_received_count")
     this.commits = metrics.counter("learner_commit_received_count")
+    this.queueSize = metrics.summary("sync_processor_queue_size")
+    this.snapsUnderWay = metrics.summary("inflight_snap_count")
+    this.diffsUnderWay = metrics.summary("inflight_diff_count")
     this.turns = new Turns(metrics, now)
   }
 
@@ -61,6 +69,11 @@ export class Statistics {
   }
 
   // The log.
+
+  /** One more operation on the log, behind so many. */
+  queued(size: number): void {
+    this.queueSize.record(size)
+  }
 
   /** The batch is handed to the database at `at`; returns when it has waited since. */
   appending(at: number): number {
@@ -105,7 +118,19 @@ export class Statistics {
     else if (message._tag === "FollowerInfo") this.learners.set(link, message.sid)
   }
 
+  toLearner(link: LinkId, message: LeaderToLearner): void {
+    const { _tag } = message
+    if (_tag === "UpToDate") this.syncs.delete(link)
+    if (_tag !== "Snap" && _tag !== "Diff") return
+    this.syncs.set(link, _tag)
+    let count = 0
+    for (const kind of this.syncs.values()) if (kind === _tag) count++
+    if (_tag === "Snap") this.snapsUnderWay.record(count)
+    else this.diffsUnderWay.record(count)
+  }
+
   learnerGone(link: LinkId): void {
+    this.syncs.delete(link)
     this.learners.delete(link)
   }
 

@@ -12,6 +12,7 @@ const setUp = (voters = 3) => {
     messaging: "nats",
     database: "postgresql",
     ratio: 1,
+    perSecond: 0,
     slowMs: 1,
     failures: "none"
   } as const

@@ -48,6 +48,7 @@ const runOperator = (config: Config, { offset, host, sid }: OperatorPlace): Effe
           port: knobs["admin.serverPort"] + offset,
           idleTimeoutMs: knobs["admin.idleTimeout"]
         }
+        metrics.counter("insecure_admin_count")
         const server = frontendsOf(metrics)
         const subject = { server, settings: adminSettings(config, sid, server) }
         const commands = commandRoutes(subject, knobs["admin.commandURL"] as `/${string}`, [])

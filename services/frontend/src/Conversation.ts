@@ -90,6 +90,7 @@ export class Conversation {
     client.phase = Phase.Opening
     client.mayAsk = this.authenticator.isEnough(client.identity)
     frontend.statistics.connectionRequests++
+    frontend.statistics.tokenDeficit.record(this.throttle.deficit)
     if (!this.throttle.admits(request.sessionId === 0 ? "global" : "renew", frontend.now())) {
       frontend.drop(client, "throttled", "too many sessions are asked for at once")
       return
@@ -202,6 +203,7 @@ export class Conversation {
   goOn(client: Client, now: number): void {
     if (client.phase !== Phase.Open || client.holdsFor(Hold.Moving)) return
     client.lift(Hold.Outstanding | Hold.Total)
+    this.frontend.statistics.throttleTime.record(now - client.arrivedAt)
     if (this.isStale(client, now)) {
       this.frontend.drop(client, "stale", `its requests have waited for ${Math.round(now - client.arrivedAt)} ms`)
       return
@@ -245,6 +247,10 @@ export class Conversation {
   private authenticate(client: Client, peer: Peer, xid: number): boolean {
     const { buffer, start, end } = client.splitter
     const identity = this.authenticator.packet(client.identity, buffer, start + HEADER_BYTES, end)
+    if (identity === MALFORMED) {
+      this.frontend.drop(client, "badHeader", "an auth packet that is none")
+      return false
+    }
     if (identity === undefined) {
       this.say(client, xid, 0, ErrorCode.AUTHFAILED)
       return this.proveNothing(client)

@@ -117,10 +117,16 @@ export class Statistics {
   /** Clients that were carried over to another peer. */
   moves = 0
 
+  /** How many tokens for new sessions were missing, each time that one was asked for. */
+  readonly tokenDeficit: Summary
+  /** How long clients waited for room, with what they had sent. */
+  readonly throttleTime: Summary
   private readonly reads: Summary
   private readonly updates: Summary
 
   constructor(metrics: Registry) {
+    this.tokenDeficit = metrics.summary("connection_token_deficit")
+    this.throttleTime = metrics.summary("request_throttle_queue_time_ms")
     this.reads = metrics.summary("readlatency")
     this.updates = metrics.summary("updatelatency")
   }

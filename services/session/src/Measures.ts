@@ -1,5 +1,6 @@
 /** What the session service measures beside its core's counts. */
-import type { Registry, Summary } from "@zkmesh/metrics"
+import type { FrontendToSession } from "@zkmesh/messages"
+import type { Counter, Registry, Summary } from "@zkmesh/metrics"
 import { EventType } from "@zkmesh/protocol"
 import type { SessionCore } from "@zkmesh/session"
 
@@ -9,6 +10,7 @@ export class Measures {
   private readonly deleted: Summary
   private readonly changed: Summary
   private readonly children: Summary
+  private readonly revalidations: Counter
   private readonly pending: Summary
   private readonly queued: Summary
   private readonly behindWrites: Summary
@@ -19,6 +21,7 @@ export class Measures {
     this.deleted = metrics.summary("node_deleted_watch_count")
     this.changed = metrics.summary("node_changed_watch_count")
     this.children = metrics.summary("node_children_watch_count")
+    this.revalidations = metrics.counter("revalidate_count")
     this.pending = metrics.summary("pending_session_queue_size")
     this.queued = metrics.summary("requests_in_session_queue")
     this.behindWrites = metrics.summary("reads_after_write_in_session_queue")
@@ -29,6 +32,11 @@ export class Measures {
     else if (type === EventType.NodeChildrenChanged) this.children.record(count)
     else if (type === EventType.NodeCreated) this.created.record(count)
     else if (type === EventType.NodeDeleted) this.deleted.record(count)
+  }
+
+  /** Clients ask for sessions; a session that they have had before is attached again. */
+  asked(messages: ReadonlyArray<FrontendToSession>): void {
+    for (const message of messages) if (message._tag === "Connect" && message.sessionId !== 0) this.revalidations.add()
   }
 
   /** Each half tick: what waits in the sessions' queues. */

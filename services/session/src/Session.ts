@@ -34,6 +34,11 @@ export interface SessionServiceOptions {
   readonly syncLimit: number
   readonly minSessionTimeoutMs: number
   readonly maxSessionTimeoutMs: number
+  /** Sessions begin at this peer alone (`localSessionsEnabled`), and may become the ensemble's. Defaults: no. */
+  readonly localSessions?: boolean
+  readonly localSessionsUpgrading?: boolean
+  /** Without a leader, clients that only want to read are served after a while (`readonlymode.enabled`). Default: no. */
+  readonly readOnlyMode?: boolean
   /** Nobody's permissions are checked (`zookeeper.skipACL`), nor what a watch may tell. Default: no. */
   readonly skipAcl?: boolean
 }
@@ -79,6 +84,9 @@ export const runSession = (
     yield* bus.listen(name, expiryProtocol, (event) => actor.tell({ _tag: "Expiry", event }))
   })
 
+/** How long a peer looks for a leader before it serves readers, at least. */
+const READ_ONLY_AFTER_MS = 2000
+
 /** Connections are numbered from a random place, so that a service's next life does not repeat the numbers of the last. */
 const firstToken = (randomBytes: (size: number) => Uint8Array): number =>
   Buffer.from(randomBytes(6)).readUIntBE(0, 6) % 2 ** 45
@@ -120,6 +128,10 @@ class Shell {
       minSessionTimeoutMs: options.minSessionTimeoutMs,
       maxSessionTimeoutMs: options.maxSessionTimeoutMs,
       giveUpMs: limitMs,
+      localSessions: options.localSessions ?? false,
+      localSessionsUpgrading: options.localSessionsUpgrading ?? false,
+      housePassword: context.randomBytes(16),
+      readOnlyAfterMs: options.readOnlyMode === true ? Math.max(READ_ONLY_AFTER_MS, options.tickTimeMs) : undefined,
       firstToken: firstToken(context.randomBytes),
       mayRead: (acl, identity) => skipAcl || isAllowed(acl, Perms.READ, identity),
       onFired: measures.fired,
@@ -204,6 +216,7 @@ class Shell {
     const link = event.link.id
     switch (event._tag) {
       case "Received":
+        this.measures.asked(event.messages)
         this.core.step(
           { _tag: "FromFrontend", link, messages: this.tracing?.arrive(link, event.messages, now) ?? event.messages },
           now

@@ -8,6 +8,8 @@ import {
   type Status,
   type TlsOptions
 } from "@nats-io/transport-node"
+import { CurrentHealth } from "@zkmesh/health"
+import { CurrentMetrics, type Readings } from "@zkmesh/metrics"
 import { Effect, Schedule, type Scope } from "effect"
 import { BusError } from "../bus.ts"
 import type { Report } from "../delivery.ts"
@@ -69,6 +71,7 @@ class NatsBroker implements Broker {
   private readonly connection: NatsConnection
   private readonly report: Report
   private closing = false
+  private reconnects = 0
 
   constructor(connection: NatsConnection, report: Report) {
     this.connection = connection
@@ -113,6 +116,18 @@ class NatsBroker implements Broker {
     if (this.isUp && !this.connection.isClosed()) await this.connection.flush()
   }
 
+  readings(): Readings {
+    const { inBytes, outBytes, inMsgs, outMsgs } = this.connection.stats()
+    return {
+      nats_connected: this.isUp ? 1 : 0,
+      nats_reconnects: this.reconnects,
+      nats_bytes_received: inBytes,
+      nats_bytes_sent: outBytes,
+      nats_messages_received: inMsgs,
+      nats_messages_sent: outMsgs
+    }
+  }
+
   private onStatus(status: Status): void {
     switch (status.type) {
       case "disconnect":
@@ -124,6 +139,7 @@ class NatsBroker implements Broker {
       case "reconnect":
         this.maxPayload = this.connection.info?.max_payload ?? this.maxPayload
         this.isUp = true
+        this.reconnects++
         this.report(`the broker is back: ${status.server}`)
         return
       case "error":
@@ -199,6 +215,9 @@ export const makeNatsBroker = (
   report: Report
 ): Effect.Effect<{ readonly broker: Broker; readonly settle: Effect.Effect<void> }, BusError, Scope.Scope> =>
   Effect.gen(function* () {
+    const health = yield* CurrentHealth
+    const servers = String(options.servers)
+    health.set("nats", { condition: "starting", why: `the broker at ${servers} is not reached yet` })
     const broker = yield* Effect.acquireRelease(
       Effect.map(dial(options), (connection) => new NatsBroker(connection, report)),
       (broker) =>
@@ -211,6 +230,16 @@ export const makeNatsBroker = (
     if (broker.maxPayload < LEAST_PAYLOAD) {
       return yield* Effect.fail(new BusError({ message: `NATS takes payloads of ${broker.maxPayload} bytes only` }))
     }
+    const forget = health.probe("nats", () =>
+      broker.isUp ? { condition: "serving" } : { condition: "failed", why: `the broker at ${servers} is lost` }
+    )
+    const unobserve = (yield* CurrentMetrics).observe("nats", () => broker.readings())
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        forget()
+        unobserve()
+      })
+    )
     yield* Effect.forkScoped(
       Effect.catch(
         Effect.tryPromise(() => broker.watch()),

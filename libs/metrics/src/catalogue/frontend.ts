@@ -35,10 +35,11 @@ export const FRONTEND = {
   response_bytes: counter("bytes", "bytes sent to clients"),
   watch_bytes: counter("bytes", "bytes of events among them"),
   unsuccessful_handshake: counter("connections", "TLS handshakes that failed"),
+  tls_handshake_exceeded: counter("connections", "connections turned away because of too many handshakes"),
+  stale_requests: counter("requests", "connections ended because their requests had waited for too long"),
   large_requests_rejected: counter("requests", "requests beyond jute.maxbuffer"),
   connection_token_deficit: summary("tokens", "tokens that were missing for new connections"),
   request_throttle_queue_time_ms: distribution("ms", "time that requests wait to be let in"),
   request_throttle_wait_count: counter("requests", "requests that had to wait to be let in"),
-  throttled_ops: counter("requests", "requests refused because they had waited for too long"),
-  stale_requests_dropped: counter("requests", "stale requests that were dropped")
+  throttled_ops: counter("requests", "requests refused because they had waited for too long")
 } as const

@@ -142,7 +142,7 @@ export class EpochTracing {
       kind: SpanKind.internal,
       start,
       end: now,
-      attributes: { "zookeeper.peer": tracer.sid },
+      attributes: {},
       error: reason
     })
   }
@@ -183,6 +183,6 @@ export class EpochTracing {
   }
 
   private about(epoch: number): SpanAttributes {
-    return { ...this.tracer.messaging, "zookeeper.peer": this.tracer.sid, "zookeeper.epoch": epoch }
+    return { ...this.tracer.messaging, "zookeeper.epoch": epoch }
   }
 }

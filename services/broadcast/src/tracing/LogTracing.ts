@@ -135,7 +135,7 @@ export class LogTracing {
     const last = published.value(left, 1)
     const start = received.value(came, 2)
     const end = published.value(left, 2)
-    const attributes = { ...this.range(first, last), "messaging.destination.name": "proposals" }
+    const attributes = { ...this.range(first, last), "messaging.system": this.tracer.telemetry.options.messaging }
     const about = { name: "publish proposals", kind: SpanKind.producer, start, end, attributes }
     if (isLate !== true) this.publication = this.ofBatch(this.publication, "propose", first, last, about)
     return tracer.step(trace, spanId, {
@@ -166,7 +166,7 @@ export class LogTracing {
       kind: SpanKind.consumer,
       start: received.value(came, 2),
       end,
-      attributes: { ...tracer.messaging, "zookeeper.zxid": hex(zxid), "zookeeper.peer": tracer.sid },
+      attributes: { ...tracer.messaging, "zookeeper.zxid": hex(zxid) },
       links: isLate === true ? undefined : this.group.context && [this.group.context]
     })
     const system = tracer.telemetry.options.database
@@ -180,7 +180,6 @@ export class LogTracing {
         "db.system.name": system,
         "db.operation.name": "INSERT",
         "db.collection.name": "log",
-        "db.query.summary": "INSERT log",
         "db.operation.batch.size": last - first + 1
       }
     })
@@ -247,8 +246,7 @@ export class LogTracing {
     return {
       "messaging.batch.message_count": last - first + 1,
       "zookeeper.zxid.first": hex(first),
-      "zookeeper.zxid.last": hex(last),
-      "zookeeper.peer": this.tracer.sid
+      "zookeeper.zxid.last": hex(last)
     }
   }
 

@@ -3,7 +3,7 @@ import type { Identity } from "@zkmesh/messages"
 import { ErrorCode, type Id, JuteError, JuteReader } from "@zkmesh/protocol"
 import { DigestServer, SaslError } from "@zkmesh/sasl"
 import type { Authentication, SaslUsers } from "./options.ts"
-import { authenticate, withIds } from "./packet.ts"
+import { authenticate, type MALFORMED, withIds } from "./packet.ts"
 
 /** What every client of ZooKeeper takes a server without a Kerberos name for. */
 const SERVICE = "zookeeper"

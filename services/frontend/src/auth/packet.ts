@@ -17,6 +17,9 @@ export const withIds = (identity: Identity, proved: ReadonlyArray<Id>): Identity
   return added.length === 0 ? identity : [...identity, ...added]
 }
 
+/** An auth packet that is none: ZooKeeper hangs up without a word. */
+export const MALFORMED = "malformed"
+
 /**
  * Who the connection is after an auth packet (the body of the request); undefined if it proves nothing, which ends the
  * connection. The digest scheme always succeeds: it only adds an id.
@@ -27,12 +30,12 @@ export const authenticate = (
   buffer: Uint8Array,
   start: number,
   end: number
-): Identity | undefined => {
+): Identity | typeof MALFORMED | undefined => {
   let packet: ReturnType<typeof readAuthRequest>
   try {
     packet = readAuthRequest(new JuteReader(buffer, start, end))
   } catch (error) {
-    if (error instanceof JuteError) return undefined
+    if (error instanceof JuteError) return MALFORMED
     throw error
   }
   return prove(identity, options, packet.scheme ?? "", packet.auth)

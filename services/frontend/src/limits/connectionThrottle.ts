@@ -25,6 +25,11 @@ export class ConnectionThrottle {
     return this.probability
   }
 
+  /** How many tokens are missing. */
+  get deficit(): number {
+    return this.options.tokens - this.tokens
+  }
+
   /** Whether a handshake of this kind may go on now. */
   admits(kind: "global" | "local" | "renew", now: number): boolean {
     const { tokens: size, weights, freezeMs } = this.options

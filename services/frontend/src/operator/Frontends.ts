@@ -99,7 +99,8 @@ export class Frontends {
   /** The peer to speak for. One that is between two leaders keeps its clients, but has no mode that it could tell. */
   get settled(): { readonly frontend: Frontend; readonly peer: Peer } | undefined {
     for (const frontend of this.all) {
-      const peer = frontend.peers.find(({ status }) => status.serving && status.role !== "looking")
+      const settled = ({ status }: Peer) => status.serving && (status.role !== "looking" || status.readOnly === true)
+      const peer = frontend.peers.find(settled)
       if (peer !== undefined) return { frontend, peer }
     }
     return undefined

@@ -26,6 +26,7 @@ const STATES = { leading: "leader", following: "follower", observing: "observer"
 
 /** As ZooKeeper names it: an ensemble of one voter has no leader, it stands alone. */
 export const serverState = (peer: Peer, stats: Stats): string => {
+  if (peer.status.readOnly === true) return "read-only"
   if (peer.status.role !== "leading") return STATES[peer.status.role]
   return number(statsAt(stats, "figures"), "quorum_size", 3) === 1 ? "standalone" : "leader"
 }
@@ -47,6 +48,8 @@ export const proposalSizes = (stats: Stats): readonly [last: number, min: number
 }
 
 /** `srvr`; with `clients` between the version and the numbers it is `stat`. */
+const READ_ONLY = "READ-ONLY mode; serving only read-only clients\n"
+
 export const serverText = (server: Frontends, peer: Peer, stats: Stats, clients: string | undefined): string => {
   const totals = server.totals()
   const mode = serverState(peer, stats)
@@ -62,7 +65,8 @@ export const serverText = (server: Frontends, peer: Peer, stats: Stats, clients:
     `Node count: ${number(stats, "znode_count")}`
   ]
   if (mode === "leader") lines.push(`Proposal sizes last/min/max: ${proposalSizes(stats).join("/")}`)
-  return `Zookeeper version: ${VERSION}\n${clients ?? ""}${lines.join("\n")}\n`
+  const reads = peer.status.readOnly === true ? READ_ONLY : ""
+  return `Zookeeper version: ${VERSION}\n${reads}${clients ?? ""}${lines.join("\n")}\n`
 }
 
 /** Everything that is measured: by the frontends here, and by the peer that has answered. Keys without `zk_`. */
