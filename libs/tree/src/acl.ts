@@ -1,6 +1,6 @@
 /** Access control: who may do what to a znode, and which lists of rules a client may give one. */
 import type { Identity } from "@zkmesh/messages"
-import { type Acl, JuteWriter, Perms, type RequestedAcl, writeAcls } from "@zkmesh/protocol"
+import { type Acl, ErrorCode, JuteWriter, Perms, type RequestedAcl, writeAcls } from "@zkmesh/protocol"
 import { ipMatches, parseIpRange } from "./ip.ts"
 
 export type AclList = ReadonlyArray<Acl>
@@ -59,6 +59,9 @@ const isSaslId = (id: string): boolean => {
 /** A distinguished name, in outline: `key=value` pairs. */
 const isDistinguishedName = (id: string): boolean => /^\s*[A-Za-z0-9.]+\s*=/.test(id)
 
+/** The schemes of which it is up to the configuration whether there are any. */
+export type OptionalScheme = "x509" | "sasl"
+
 const isValidId = (scheme: string, id: string): boolean => {
   switch (scheme) {
     case "world":
@@ -79,12 +82,22 @@ const isValidId = (scheme: string, id: string): boolean => {
 /** An ip is where somebody is and super what somebody may: neither is who somebody is. */
 const authenticates = (scheme: string): boolean => scheme !== "ip" && scheme !== "super"
 
+/** Null where its scheme would look at it: an exception in ZooKeeper, which is malformed to it. */
+const isMalformed = ({ scheme, id }: RequestedAcl["id"], absent: ReadonlySet<string>): boolean =>
+  id === null && scheme !== null && PROVIDED.has(scheme) && !absent.has(scheme)
+const PROVIDED: ReadonlySet<string> = new Set(["world", "ip", "digest", "x509", "sasl"])
+const NONE_ABSENT: ReadonlySet<OptionalScheme> = new Set()
+
 /**
- * The list as it is stored: without duplicates, `auth` replaced by the ids that the connection has proved. Undefined if
- * the list is not one to be stored (INVALIDACL).
+ * The list as it is stored: without duplicates, `auth` replaced by the ids that the connection has proved. The error if
+ * the list is not one to be stored: INVALIDACL, or MARSHALLINGERROR. Nothing can be said by the schemes in `absent`.
  */
-export const fixAcl = (requested: ReadonlyArray<RequestedAcl> | null, identity: Identity): AclList | undefined => {
-  if (requested === null || requested.length === 0) return undefined
+export const fixAcl = (
+  requested: ReadonlyArray<RequestedAcl> | null,
+  identity: Identity,
+  absent: ReadonlySet<OptionalScheme> = NONE_ABSENT
+): AclList | ErrorCode => {
+  if (requested === null || requested.length === 0) return ErrorCode.INVALIDACL
   const fixed: Array<Acl> = []
   const add = (acl: Acl): void => {
     const known = fixed.some((f) => f.perms === acl.perms && f.id.scheme === acl.id.scheme && f.id.id === acl.id.id)
@@ -93,12 +106,16 @@ export const fixAcl = (requested: ReadonlyArray<RequestedAcl> | null, identity: 
   for (const { perms, id } of requested) {
     if (id.scheme === "auth") {
       const proved = identity.filter((one) => authenticates(one.scheme))
-      if (proved.length === 0) return undefined
+      if (proved.length === 0) return ErrorCode.INVALIDACL
       for (const one of proved) add({ perms, id: one })
-    } else {
-      if (id.scheme === null || id.id === null || !isValidId(id.scheme, id.id)) return undefined
-      add({ perms, id: { scheme: id.scheme, id: id.id } })
+      continue
     }
+    const { scheme, id: name } = id
+    if (isMalformed(id, absent)) return ErrorCode.MARSHALLINGERROR
+    if (scheme === null || name === null || (absent as ReadonlySet<string>).has(scheme) || !isValidId(scheme, name)) {
+      return ErrorCode.INVALIDACL
+    }
+    add({ perms, id: { scheme, id: name } })
   }
   return fixed
 }

@@ -1,5 +1,5 @@
 /** The tree and everything that is decided about it: pure, synchronous, the same on every peer. */
-export { type AclList, fixAcl, isAllowed, OPEN_ACL } from "./acl.ts"
+export { type AclList, fixAcl, isAllowed, OPEN_ACL, type OptionalScheme } from "./acl.ts"
 export { Applier } from "./apply.ts"
 export { type Description, describeTxn } from "./describe.ts"
 export { DigestMismatch } from "./digestcheck.ts"

@@ -10,6 +10,7 @@ import type {
 } from "@zkmesh/messages"
 import type { Sid } from "@zkmesh/numbers"
 import type { CheckpointDelta } from "@zkmesh/store"
+import type { OptionalScheme } from "./acl.ts"
 import type { Tree } from "./tree.ts"
 
 /** A link's name, unique among all. */
@@ -35,6 +36,8 @@ export interface ZnodeOptions {
   readonly reconfigEnabled?: boolean
   /** A lone voter is a server alone, `standaloneEnabled`; default yes. */
   readonly standaloneEnabled?: boolean
+  /** Schemes by which nobody can prove anything here, and which no ACL may therefore name; default none. */
+  readonly absentSchemes?: ReadonlyArray<OptionalScheme>
   /** Nobody's permissions are checked, `zookeeper.skipACL`; default no. */
   readonly skipAcl?: boolean
   /** Bytes of replies kept for clients that are carried over from another peer; default none. */

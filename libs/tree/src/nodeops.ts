@@ -15,8 +15,9 @@ import {
   validatePath,
   writeAcls
 } from "@zkmesh/protocol"
-import { type AclList, fixAcl, isAllowed, OPEN_ACL, OPEN_ACL_BYTES } from "./acl.ts"
+import { type AclList, fixAcl, isAllowed, OPEN_ACL, OPEN_ACL_BYTES, type OptionalScheme } from "./acl.ts"
 import type { NodeState, Overlay } from "./overlay.ts"
+import type { PreparerOptions } from "./prepare.ts"
 import { Field, Kind } from "./rows.ts"
 import { CONFIG_PATH, isBuiltIn, type Tree } from "./tree.ts"
 import type { BatchWriter } from "./txns.ts"
@@ -43,6 +44,7 @@ export class NodeOps {
   private readonly tree: Tree
   private readonly extendedTypes: boolean
   private readonly enforceQuota: boolean
+  private readonly absentSchemes: ReadonlySet<OptionalScheme>
   private zxid: Zxid = 0
   private session: SessionId = 0
   private identity: Identity = []
@@ -53,13 +55,14 @@ export class NodeOps {
     tree: Tree,
     overlay: Overlay,
     out: BatchWriter,
-    options: { readonly extendedTypes: boolean; readonly enforceQuota?: boolean }
+    options: Pick<PreparerOptions, "extendedTypes" | "enforceQuota" | "absentSchemes">
   ) {
     this.tree = tree
     this.overlay = overlay
     this.out = out
     this.extendedTypes = options.extendedTypes
     this.enforceQuota = options.enforceQuota ?? false
+    this.absentSchemes = new Set(options.absentSchemes)
   }
 
   /** What follows is the transaction `zxid`, asked for by this session. */
@@ -86,8 +89,8 @@ export class NodeOps {
     const mode = this.checkMode(op, flags, ttlMs)
     if (mode !== ErrorCode.OK) return mode
     if (!path.includes("/") || path.includes("\0")) return ErrorCode.BADARGUMENTS
-    const list = acl === OPEN_ACL ? OPEN_ACL : fixAcl(acl, this.identity)
-    if (list === undefined) return ErrorCode.INVALIDACL
+    const list = acl === OPEN_ACL ? OPEN_ACL : fixAcl(acl, this.identity, this.absentSchemes)
+    if (typeof list === "number") return list
     const parent = this.overlay.get(parentOf(path))
     if (!parent.exists) return ErrorCode.NONODE
     if (!this.may(parent, Perms.CREATE)) return ErrorCode.NOAUTH
@@ -222,8 +225,8 @@ export class NodeOps {
 
   setAcl(path: string, acl: RequestedList, version: number): number {
     if (validatePath(path) !== undefined) return ErrorCode.BADARGUMENTS
-    const list = acl === OPEN_ACL ? OPEN_ACL : fixAcl(acl, this.identity)
-    if (list === undefined) return ErrorCode.INVALIDACL
+    const list = acl === OPEN_ACL ? OPEN_ACL : fixAcl(acl, this.identity, this.absentSchemes)
+    if (typeof list === "number") return list
     const state = this.overlay.get(path)
     if (!state.exists) return ErrorCode.NONODE
     if (!this.may(state, Perms.ADMIN)) return ErrorCode.NOAUTH

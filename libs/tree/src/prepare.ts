@@ -18,7 +18,7 @@ import {
   readRequestedAcls
 } from "@zkmesh/protocol"
 import type { TxnBatch } from "@zkmesh/txn"
-import { isOpen, OPEN_ACL, OPEN_ACL_BYTES } from "./acl.ts"
+import { isOpen, OPEN_ACL, OPEN_ACL_BYTES, type OptionalScheme } from "./acl.ts"
 import { NodeOps } from "./nodeops.ts"
 import { type NodeState, Overlay } from "./overlay.ts"
 import { Reconfiguring } from "./reconfiguring.ts"
@@ -52,6 +52,8 @@ export interface PreparerOptions {
   readonly enforceQuota?: boolean
   /** How long a container may wait for its first child, `znode.container.maxNeverUsedIntervalMs`; default 0, for ever. */
   readonly containerMaxNeverUsedMs?: number
+  /** Schemes by which nobody can prove anything here, and which no ACL may therefore name; default none. */
+  readonly absentSchemes?: ReadonlyArray<OptionalScheme>
   readonly reconfigEnabled?: boolean
   readonly standaloneEnabled?: boolean
 }

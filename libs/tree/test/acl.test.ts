@@ -37,7 +37,7 @@ describe("who may (§10.2)", () => {
 })
 
 describe("which lists may be stored (§10.3)", () => {
-  const isValid = (scheme: string, id: string): boolean => fixAcl([acl(scheme, id)], IP) !== undefined
+  const isValid = (scheme: string, id: string): boolean => typeof fixAcl([acl(scheme, id)], IP) !== "number"
   it("knows the ids of each scheme", () => {
     for (const [scheme, id, expected] of [
       ["world", "anyone", true],
@@ -66,7 +66,7 @@ describe("which lists may be stored (§10.3)", () => {
     assert.deepEqual(fixAcl([acl("auth", "whatever", 5), acl("digest", "alice:hash", 5)], identity), [
       { perms: 5, id: ALICE }
     ])
-    assert.isUndefined(fixAcl([acl("auth", "")], IP), "an address is nobody")
+    assert.equal(fixAcl([acl("auth", "")], IP), ErrorCode.INVALIDACL, "an address is nobody")
   })
 })
 

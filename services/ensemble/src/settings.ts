@@ -54,6 +54,7 @@ export const peerSettings = ({ knobs, membership }: Config, sid: Sid, { voters, 
       syncLimit,
       extendedTypes: knobs.extendedTypesEnabled,
       enforceQuota: knobs.enforceQuota,
+      absentSchemes: absentSchemes(knobs),
       skipAcl: knobs.skipACL === "yes",
       containerCheckIntervalMs: knobs["znode.container.checkIntervalMs"],
       containerMaxPerMinute: knobs["znode.container.maxPerMinute"],
@@ -77,6 +78,13 @@ export const peerSettings = ({ knobs, membership }: Config, sid: Sid, { voters, 
   }
 }
 
+/** As in ZooKeeper, an ACL names no scheme that the configuration has not brought in. */
+const absentSchemes = (knobs: Config["knobs"]): ReadonlyArray<"x509" | "sasl"> => {
+  const hasTls = knobs.secureClientPort !== undefined || knobs["client.portUnification"]
+  const hasSasl = knobs.jaasLoginConfig !== undefined || knobs["sasl.users"] !== undefined
+  return [...(hasTls ? [] : ["x509" as const]), ...(hasSasl ? [] : ["sasl" as const])]
+}
+
 export type PeerSettings = ReturnType<typeof peerSettings>
 
 /** What a frontend is started with. `sid` is the peer that it belongs to; a frontend of nobody's has none. */
@@ -97,7 +105,9 @@ export const frontendSettings = (
     tls: door.tls,
     ...limitsOf(knobs),
     maxFrameBytes: knobs["jute.maxbuffer"],
-    fourLetterWords: words.includes("*") ? "*" : [...new Set(["srvr", ...(knobs["readonlymode.enabled"] ? ["isro"] : []), ...words])],
+    fourLetterWords: words.includes("*")
+      ? "*"
+      : [...new Set(["srvr", ...(knobs["readonlymode.enabled"] ? ["isro"] : []), ...words])],
     authentication: door.authentication,
     configuration: shown(config, door, sid),
     sessionlessTimeoutMs: knobs["nio.sessionlessCnxnTimeout"],

@@ -15,6 +15,7 @@ import {
   writeEmptyReply
 } from "@zkmesh/protocol"
 import { Authenticator } from "./auth/Authenticator.ts"
+import { MALFORMED } from "./auth/packet.ts"
 import { type Client, Hold, Phase } from "./Client.ts"
 import { FourLetterWords } from "./FourLetterWords.ts"
 import type { Frontend } from "./Frontend.ts"

@@ -17,7 +17,7 @@ import { CurrentMetrics, type Readings } from "@zkmesh/metrics"
 import type { Sid } from "@zkmesh/numbers"
 import { StoreError, TreeStore } from "@zkmesh/store"
 import { CurrentTelemetry } from "@zkmesh/telemetry"
-import { type Clocks, type Tree, TreeLoader, ZnodeCore, type ZnodeInput } from "@zkmesh/tree"
+import { type Clocks, type OptionalScheme, type Tree, TreeLoader, ZnodeCore, type ZnodeInput } from "@zkmesh/tree"
 import { Effect, type Scope, Stream } from "effect"
 import { Measures } from "./Measures.ts"
 import { ZnodeTracing } from "./tracing/ZnodeTracing.ts"
@@ -47,6 +47,8 @@ export interface ZnodeServiceOptions {
   readonly reconfigEnabled?: boolean
   /** A lone voter is a server alone, which cannot be changed (`standaloneEnabled`). Default: yes. */
   readonly standaloneEnabled?: boolean
+  /** Schemes by which nobody can prove anything, and which no ACL may name. Default: none. */
+  readonly absentSchemes?: ReadonlyArray<OptionalScheme>
   /** Nobody's permissions are checked (`zookeeper.skipACL`). Default: no. */
   readonly skipAcl?: boolean
   /** How much the leader prepares ahead of what is applied. Default: 16 MiB. */
@@ -164,6 +166,7 @@ class Shell {
         ...(options.digestEvery === undefined ? {} : { digestEvery: options.digestEvery }),
         extendedTypes: options.extendedTypes ?? false,
         enforceQuota: options.enforceQuota ?? false,
+        absentSchemes: options.absentSchemes ?? [],
         skipAcl: options.skipAcl ?? false,
         reconfigEnabled: options.reconfigEnabled ?? false,
         standaloneEnabled: options.standaloneEnabled ?? true,

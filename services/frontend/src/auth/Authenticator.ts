@@ -29,8 +29,8 @@ export class Authenticator {
     return required.length === 0 || identity.some(({ scheme }) => required.includes(scheme))
   }
 
-  /** The identity after an auth packet; undefined if it proves nothing, and ends the connection. */
-  packet(identity: Identity, buffer: Uint8Array, start: number, end: number): Identity | undefined {
+  /** The identity after an auth packet; undefined if it proves nothing, and ends the connection, as one does that is none. */
+  packet(identity: Identity, buffer: Uint8Array, start: number, end: number): Identity | typeof MALFORMED | undefined {
     return authenticate(identity, this.options, buffer, start, end)
   }
 

@@ -66,8 +66,7 @@ export class ZnodeTracing {
       attributes: {
         ...tracer.messaging,
         "messaging.batch.message_count": prepared.value(age, 1) - prepared.value(age, 0) + 1,
-        "zookeeper.zxid": hex(zxid),
-        "zookeeper.peer": tracer.sid
+        "zookeeper.zxid": hex(zxid)
       }
     })
   }
@@ -95,8 +94,7 @@ export class ZnodeTracing {
       attributes: {
         ...tracer.messaging,
         "messaging.batch.message_count": applied.value(age, 1) - applied.value(age, 0) + 1,
-        "zookeeper.zxid": hex(zxid),
-        "zookeeper.peer": tracer.sid
+        "zookeeper.zxid": hex(zxid)
       }
     })
   }
@@ -146,8 +144,7 @@ export class ZnodeTracing {
       attributes: {
         ...tracer.messaging,
         "messaging.batch.message_count": reads.value(age, 3),
-        "zookeeper.zxid": hex(reads.value(age, 2)),
-        "zookeeper.peer": tracer.sid
+        "zookeeper.zxid": hex(reads.value(age, 2))
       }
     })
   }
@@ -201,7 +198,6 @@ export class ZnodeTracing {
       start,
       end: now,
       attributes: {
-        "zookeeper.peer": tracer.sid,
         "zookeeper.zxid.first": hex(delta.from),
         "zookeeper.zxid.last": hex(delta.to)
       },
@@ -217,8 +213,7 @@ export class ZnodeTracing {
       attributes: {
         "db.system.name": system,
         "db.operation.name": "INSERT",
-        "db.collection.name": "znodes",
-        "db.query.summary": "INSERT znodes"
+        "db.collection.name": "znodes"
       },
       error
     })
