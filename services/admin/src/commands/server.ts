@@ -85,7 +85,7 @@ export const SERVER_COMMANDS: ReadonlyArray<Command> = [
   always(["initial_configuration", "icfg"], ({ settings }) => ({
     initial_configuration: settings.initialConfiguration
   })),
-  asking(["is_read_only", "isro"], "stats", () => ({ read_only: false })),
+  asking(["is_read_only", "isro"], "stats", (_subject, { peer }) => ({ read_only: peer.status.readOnly === true })),
   asking(["last_snapshot", "lsnp"], "stats", (_subject, { stats }) => ({
     zxid: zxidOf(text(stats, "checkpoint_zxid")),
     timestamp: number(stats, "checkpoint_time", -1)

@@ -1,0 +1,177 @@
+/** What an operator sees, beside what Debian's ZooKeeper shows. */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { fourLetterWord, monitor } from "./setup/four-letter-words.ts"
+import { freeRange } from "./setup/ports.ts"
+import { eventually } from "./setup/processes.ts"
+import { Ensemble } from "./setup/zkmesh.ts"
+import { mode, ZooKeeper } from "./setup/zookeeper.ts"
+
+/** The names that dashboards ask a Prometheus for; summaries by their `_count`. */
+const DASHBOARD = `znode_count ephemerals_count watch_count approximate_data_size global_sessions local_sessions
+  num_alive_connections outstanding_requests packets_received packets_sent avg_latency max_latency min_latency uptime
+  quorum_size looking_count proposal_count commit_count snap_count diff_count connection_rejected connection_drop_count
+  stale_sessions_expired revalidate_count digest_mismatches_count unrecoverable_error_count open_file_descriptor_count
+  election_time_count fsynctime_count snapshottime_count readlatency_count updatelatency_count proposal_latency_count
+  quorum_ack_latency_count propagation_latency_count commit_propagation_latency_count prep_process_time_count
+  sync_process_time_count sync_processor_batch_size_count commit_process_time_count write_final_proc_time_ms_count
+  read_final_proc_time_ms_count node_created_watch_count_count node_deleted_watch_count_count
+  node_changed_watch_count_count node_children_watch_count_count startup_snap_load_time_count jvm_pause_time_ms_count
+  jvm_memory_bytes_used nodejs_eventloop_lag_seconds`.split(/\s+/)
+const OF_LEADERS = `leader_uptime learners synced_followers synced_observers pending_syncs last_proposal_size
+  ack_latency_count`.split(/\s+/)
+
+/** Keys for which nothing of ours stands: queues of ZooKeeper's threads by learner, bytes by first path element. */
+const NOT_HERE = /_learner_handler_qp_|_per_namespace$/
+
+let ours: Ensemble
+let theirs: ZooKeeper
+let admin: number
+let metrics: number
+
+beforeAll(async () => {
+  admin = await freeRange(3)
+  metrics = await freeRange(3)
+  const settings = [
+    "admin.enableServer=true",
+    `admin.serverPort=${admin}`,
+    "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
+    `metricsProvider.httpPort=${metrics}`
+  ]
+  ;[ours, theirs] = await Promise.all([Ensemble.start(3, settings), ZooKeeper.start(3)])
+})
+
+afterAll(async () => {
+  await Promise.all([ours?.stop(), theirs?.stop()])
+})
+
+const roleOf = async (ports: ReadonlyArray<number>, role: string): Promise<number> => {
+  const modes = await Promise.all(ports.map((port) => mode(port)))
+  return ports[modes.indexOf(role)]!
+}
+
+/** A text without what differs from run to run: numbers and what is inside of braces. */
+const shapeOf = (text: string | undefined): Array<string> =>
+  (text ?? "")
+    .split("\n")
+    .map((line) => line.replaceAll(/-?\d+(\.\d+)?/g, (found) => (found.includes(".") ? "D" : "N")))
+
+const get = async (path: string, peer = 0) => {
+  const response = await fetch(`http://127.0.0.1:${admin + peer}${path}`)
+  return { status: response.status, body: await response.text() }
+}
+const command = async (name: string, peer = 0): Promise<Record<string, unknown>> =>
+  JSON.parse((await get(`/commands/${name}`, peer)).body)
+
+describe("four-letter words", () => {
+  for (const role of ["leader", "follower"]) {
+    it(`mntr of a ${role} has every key that ZooKeeper's has, of the same kind`, async () => {
+      const [mine, zookeepers] = await Promise.all([
+        roleOf(ours.ports, role).then(monitor),
+        roleOf(theirs.ports, role).then(monitor)
+      ])
+      const missing = [...zookeepers.keys()].filter((key) => !mine.has(key) && !NOT_HERE.test(key))
+      assert.deepStrictEqual(missing, [])
+      const other = [...zookeepers].filter(([key, value]) => {
+        const own = mine.get(key)
+        return own !== undefined && /^-?\d+$/.test(value) && !/^-?\d+$/.test(own)
+      })
+      assert.deepStrictEqual(other, [])
+      assert.strictEqual(mine.get("zk_peer_state"), zookeepers.get("zk_peer_state"))
+    })
+  }
+
+  it("srvr, stat, cons, wchs, wchc, wchp, dirs, envi, gtmk, isro and ruok have ZooKeeper's lines", async () => {
+    const [mine, zookeepers] = await Promise.all([roleOf(ours.ports, "leader"), roleOf(theirs.ports, "leader")])
+    for (const word of [
+      "srvr",
+      "stat",
+      "cons",
+      "wchs",
+      "wchc",
+      "wchp",
+      "dirs",
+      "gtmk",
+      "isro",
+      "ruok",
+      "crst",
+      "srst"
+    ]) {
+      const [own, original] = await Promise.all([fourLetterWord(mine, word), fourLetterWord(zookeepers, word)])
+      const lines = (text: string | undefined) => shapeOf(text).filter((line) => !line.startsWith("Zookeeper version"))
+      assert.deepStrictEqual(lines(own), lines(original), word)
+    }
+    const keys = (text: string | undefined) => (text ?? "").split("\n").map((line) => line.split("=", 1)[0])
+    assert.deepStrictEqual(
+      keys(await fourLetterWord(mine, "envi")).filter(Boolean),
+      keys(await fourLetterWord(zookeepers, "envi")).filter(Boolean)
+    )
+  })
+
+  it("stmk sets the trace mask of its eight bytes, and an unknown word is none", async () => {
+    const [port] = ours.ports
+    assert.strictEqual(await fourLetterWord(port!, "stmk\0\0\0\0\0\0\x01\x02"), "258")
+    assert.strictEqual(await fourLetterWord(port!, "gtmk"), "258")
+    assert.strictEqual(await fourLetterWord(port!, "abcd"), "")
+  })
+})
+
+describe("the admin server", () => {
+  it("lists its commands and answers each by all its names", async () => {
+    const { body } = await get("/commands")
+    const names = [...body.matchAll(/href="\/commands\/(\w+)"/g)].map(([, name]) => name!)
+    assert.includeMembers(names, [
+      "configuration",
+      "monitor",
+      "server_stats",
+      "voting_view",
+      "watch_summary",
+      "zabstate"
+    ])
+    for (const name of names.filter((one) => !["snapshot", "restore", "set_trace_mask"].includes(one))) {
+      const answer = await command(name)
+      assert.strictEqual(answer["command"], name)
+      assert.isNull(answer["error"], name)
+    }
+    assert.strictEqual((await command("mntr"))["command"], "monitor")
+    assert.strictEqual((await command("nonsense"))["error"], "Unknown command: nonsense")
+  })
+
+  it("says who leads, as the four-letter words do", async () => {
+    const leader = ours.ports.indexOf(await roleOf(ours.ports, "leader"))
+    const { is_leader, leader_id } = await command("leader", leader)
+    assert.deepStrictEqual({ is_leader, leader_id }, { is_leader: true, leader_id: leader + 1 })
+    assert.strictEqual((await command("monitor", leader))["synced_followers"], 2)
+    assert.strictEqual((await command("zabstate", leader))["zabstate"], "broadcast")
+    const { data_dir_size, log_dir_size } = (await command("server_stats"))["server_stats"] as Record<string, number>
+    assert.isAbove(data_dir_size!, 0)
+    assert.isAbove(log_dir_size!, 0)
+  })
+
+  it("is alive and ready, part by part", async () => {
+    assert.strictEqual((await get("/health/live")).status, 200)
+    const ready = await eventually(
+      async () => {
+        const { status, body } = await get("/health/ready", 1)
+        return status === 200 ? (JSON.parse(body) as { condition: string; parts: Record<string, unknown> }) : undefined
+      },
+      "peer 2 to be ready",
+      10_000
+    )
+    assert.strictEqual(ready.condition, "serving")
+    assert.includeMembers(Object.keys(ready.parts), ["peer 2", "broadcast.2", "znode.2", "session.2", "frontend.2"])
+  })
+})
+
+describe("Prometheus", () => {
+  it("finds the names that dashboards for ZooKeeper ask for", async () => {
+    const leader = ours.ports.indexOf(await roleOf(ours.ports, "leader"))
+    const text = await (await fetch(`http://127.0.0.1:${metrics + leader}/metrics`)).text()
+    const names = new Set([...text.matchAll(/^([a-z_0-9]+)[{ ]/gm)].map(([, name]) => name!))
+    assert.deepStrictEqual(
+      [...DASHBOARD, ...OF_LEADERS].filter((name) => !names.has(name) && name !== "ack_latency_count"),
+      []
+    )
+    assert.match(text, /^# TYPE fsynctime summary$/m)
+    assert.match(text, /^# TYPE proposal_count counter$/m)
+  })
+})
