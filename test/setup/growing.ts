@@ -10,7 +10,7 @@ import { eventually, type Running } from "./processes.ts"
 import { connectString, databaseOf, failure, zkmesh } from "./zkmesh.ts"
 
 export const SUPER = "super:secret"
-const digest = createHash("sha1").update(SUPER).digest("base64")
+export const SUPER_DIGEST = `super:${createHash("sha1").update(SUPER).digest("base64")}`
 
 /** The *server* placement with servers that may be added and removed: peers by their ids, from 1. */
 export class GrowingServers {
@@ -96,7 +96,7 @@ export class GrowingServers {
       "maxClientCnxns=0",
       "4lw.commands.whitelist=*",
       "reconfigEnabled=true",
-      `DigestAuthenticationProvider.superDigest=super:${digest}`,
+      `DigestAuthenticationProvider.superDigest=${SUPER_DIGEST}`,
       `dynamicConfigFile=${dynamic}`,
       `nats.servers=${this.nats.address}`,
       `postgres.url.${sid}=${this.postgres.url(databaseOf(sid))}`

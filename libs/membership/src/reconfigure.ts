@@ -42,10 +42,11 @@ export const reconfigure = (request: ReconfigurationRequest, context: Reconfigur
     if (request.newMembers !== null) {
       const { members, groups } = parseMembers(request.newMembers.replaceAll(",", "\n"))
       configuration = makeConfiguration(zxid, members, groups)
+      checkVoters(configuration, context.standaloneEnabled)
     } else if (current.groups !== undefined) return { error: ErrorCode.BADARGUMENTS }
     else configuration = makeConfiguration(zxid, changed(current.members, request))
   } catch (error) {
-    if (error instanceof NoNumber) return { error: ErrorCode.MARSHALLINGERROR }
+    if (error instanceof Unreadable) return { error: ErrorCode.MARSHALLINGERROR }
     if (error instanceof MembershipError) return { error: ErrorCode.BADARGUMENTS }
     throw error
   }
@@ -55,9 +56,17 @@ export const reconfigure = (request: ReconfigurationRequest, context: Reconfigur
   return { configuration }
 }
 
-/** What Java's Long.parseLong refuses, and ZooKeeper answers with MARSHALLINGERROR. */
-class NoNumber extends Error {
-  override readonly name = "NoNumber"
+/** What trips ZooKeeper while it reads the request (a number that is none, for one): MARSHALLINGERROR. */
+class Unreadable extends Error {
+  override readonly name = "Unreadable"
+}
+
+const checkVoters = ({ quorum, members }: Configuration, standaloneEnabled: boolean): void => {
+  const voters = quorum.voters.size
+  const hasObservers = members.length > voters
+  if (voters === 0 ? hasObservers || !standaloneEnabled : voters === 1 && standaloneEnabled && hasObservers) {
+    throw new Unreadable("observers without a quorum")
+  }
 }
 
 const changed = (
@@ -66,14 +75,14 @@ const changed = (
 ): ReadonlyArray<Member> => {
   const next = new Map(members.map((member) => [member.sid, member]))
   for (const leaving of split(leavingServers ?? "")) {
-    if (!/^[+-]?\d+$/.test(leaving)) throw new NoNumber(leaving)
+    if (!/^[+-]?\d+$/.test(leaving)) throw new Unreadable(leaving)
     next.delete(Number(leaving))
   }
   for (const joining of split(joiningServers ?? "")) {
     const [key = "", value, ...more] = joining.split("=").map((part) => part.trim())
     if (value === undefined || value === "" || more.length > 0) throw new MembershipError(`"${joining}" is no server`)
     const number = key.slice(key.lastIndexOf(".") + 1)
-    if (!/^[+-]?\d+$/.test(number)) throw new NoNumber(number)
+    if (!/^[+-]?\d+$/.test(number)) throw new Unreadable(number)
     const member = parseMember(parseSid(number), value)
     if (member.clientPort === undefined) throw new MembershipError(`server ${member.sid} needs three ports`)
     for (const other of next.values()) if (other.sid !== member.sid) checkAddresses(member, other)
