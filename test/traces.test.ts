@@ -19,7 +19,12 @@ describe("traces, as an OTLP receiver gets them from servers over NATS", () => {
   beforeAll(async () => {
     receiver = await OtlpReceiver.start()
     servers = await Servers.start({
-      settings: ["telemetry.traces.ratio=1", `telemetry.traces.endpoint=${receiver.url}/v1/traces`, "tickTime=500"]
+      settings: [
+        "telemetry.traces.ratio=1",
+        "telemetry.traces.perSecond=0",
+        `telemetry.traces.endpoint=${receiver.url}/v1/traces`,
+        "tickTime=500"
+      ]
     })
     leader = (await servers.leader()) + 1
     follower = PEERS.find((sid) => sid !== leader)!

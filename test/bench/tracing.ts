@@ -41,11 +41,13 @@ const BASE = "disabled"
 /** Settings of the contestants, the one that the others are compared with first. */
 const settings = (collector: string): ReadonlyArray<readonly [string, ReadonlyArray<string>]> => {
   const endpoint = `telemetry.traces.endpoint=${collector}/v1/traces`
+  const unbound = "telemetry.traces.perSecond=0"
   return [
     [BASE, ["telemetry.traces=false"]],
     ["off", []],
     ["1 %", [endpoint, "telemetry.traces.ratio=0.01"]],
-    ["100 %", [endpoint, "telemetry.traces.ratio=1"]]
+    ["1 % unbound", [endpoint, "telemetry.traces.ratio=0.01", unbound]],
+    ["100 %", [endpoint, "telemetry.traces.ratio=1", unbound]]
   ]
 }
 
@@ -157,4 +159,4 @@ export const costTable = (costs: ReadonlyArray<Cost>): Array<string> => [
       .trimEnd()
   )
 ]
-const WIDTHS = [10, 12, 14, 12, 0]
+const WIDTHS = [10, 13, 14, 12, 0]

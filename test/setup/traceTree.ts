@@ -6,11 +6,13 @@ import type { OtlpReceiver, Span } from "./otlp.ts"
 export const SKEW_NS = 2_000_000n
 export const PEERS = [1, 2, 3]
 
+/** The peer that a span is of. */
+export const peerOf = (span: Span): unknown =>
+  span.attributes.get("zookeeper.peer") ?? span.resource.get("zookeeper.peer")
+
 /** The one span of a trace by this name, at this peer if it is given. */
 export const one = (trace: ReadonlyArray<Span>, name: string, peer?: number): Span => {
-  const found = trace.filter(
-    (span) => span.name === name && (peer === undefined || span.attributes.get("zookeeper.peer") === peer)
-  )
+  const found = trace.filter((span) => span.name === name && (peer === undefined || peerOf(span) === peer))
   assert.strictEqual(found.length, 1, `${name} at ${peer ?? "any peer"} among ${trace.map((span) => span.name)}`)
   return found[0]!
 }
@@ -40,7 +42,7 @@ export const checkWrite = (root: Span, trace: ReadonlyArray<Span>): void => {
   assert.strictEqual(serviceOf(root), "zkmesh-frontend")
   const session = one(trace, `session ${root.attributes.get("zookeeper.op")}`)
   isParent(root, session)
-  assert.strictEqual(session.attributes.get("zookeeper.peer"), follower)
+  assert.strictEqual(peerOf(session), follower)
   const leader = one(trace, "propose").resource.get("zookeeper.peer") as number
   const prepare = one(trace, "prepare", leader)
   isParent(session, prepare)

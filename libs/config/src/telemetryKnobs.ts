@@ -21,6 +21,14 @@ export const telemetryKnobs = {
     ...ours("0 to 1", "how many of the clients' requests are traced by chance"),
     otherwise: "as OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG say; 0.01 with an endpoint, else 0"
   }),
+  "telemetry.traces.perSecond": knob(
+    count,
+    "100",
+    ours(
+      "requests",
+      "traced by chance in a second at most, per frontend: what tracing may cost under load; 0: no limit"
+    )
+  ),
   "telemetry.traces.slowMs": maybe(count, {
     ...ours("ms", "a request that has taken this long is traced after all; 0: none is"),
     otherwise: "1000 with an endpoint, else 0"

@@ -1,6 +1,6 @@
 /** Ids of traces and spans. */
 import { randomFillSync } from "node:crypto"
-import type { Zxid } from "@zkmesh/numbers"
+import { high, low, type Zxid } from "@zkmesh/numbers"
 
 const TRACE_ID_BYTES = 16
 const pool = Buffer.alloc(TRACE_ID_BYTES * 256)
@@ -31,12 +31,27 @@ export type Step =
   | "read"
   | "reply"
 
-const mix = (text: string, seed: number): number => {
-  let hash = seed
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
+const STEPS: Readonly<Record<Step, number>> = {
+  request: 1,
+  session: 2,
+  prepare: 3,
+  propose: 4,
+  append: 5,
+  flush: 6,
+  acknowledge: 7,
+  commit: 8,
+  apply: 9,
+  read: 10,
+  reply: 11
+}
+
+const SEED = 0x9e3779b9
+
+/** A word that depends on all bits of both. */
+const mix = (hash: number, word: number): number => {
+  let mixed = Math.imul(hash ^ word, 0x85ebca6b)
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0xc2b2ae35)
+  return (mixed ^ (mixed >>> 13)) >>> 0
 }
 
 const digits = (word: number): string => word.toString(16).padStart(8, "0")
@@ -48,8 +63,10 @@ const digits = (word: number): string => word.toString(16).padStart(8, "0")
  * @param zxid the transaction, from prepare on: a request that is asked again of a new leader takes those steps again
  */
 export const spanIdOf = (traceId: string, step: Step, place: number, zxid: Zxid = 0): string => {
-  const text = `${traceId}/${step}/${place}/${zxid}`
-  return digits((mix(text, 0x811c9dc5) | 1) >>> 0) + digits(mix(text, 0x9e3779b9))
+  const first = Number.parseInt(traceId.slice(0, 8), 16)
+  const second = Number.parseInt(traceId.slice(8, 16), 16)
+  const taken = mix(mix(mix(mix(SEED, STEPS[step]), place), high(zxid)), low(zxid))
+  return digits((mix(first, taken) | 1) >>> 0) + digits(mix(second, ~taken))
 }
 
 /** A span of its own, by chance. */

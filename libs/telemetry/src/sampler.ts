@@ -20,12 +20,18 @@ export class Sampler {
   readonly ratio: number
   private targets: Array<Wanted> = []
   private readonly random: () => number
+  /** By chance in a second at most. */
+  private readonly perSecond: number
+  private second = Number.NEGATIVE_INFINITY
+  private taken = 0
   /** Requests until the next one that is sampled by chance. */
   private left: number
 
-  constructor(ratio: number, random: () => number = Math.random) {
+  /** `perSecond`: how many are sampled by chance in a second at most; 0: no limit. */
+  constructor(ratio: number, perSecond = 0, random: () => number = Math.random) {
     this.ratio = ratio
     this.random = random
+    this.perSecond = perSecond
     this.left = this.gap()
   }
 
@@ -36,7 +42,7 @@ export class Sampler {
 
   /** After `isDue`: whether the request is really sampled. */
   decide(candidate: Candidate, now: number): boolean {
-    const byChance = this.left <= 0 && this.ratio > 0
+    const byChance = this.left <= 0 && this.ratio > 0 && this.mayTake(now)
     if (this.left <= 0) this.left = this.gap()
     return byChance || this.isWanted(candidate, now)
   }
@@ -48,6 +54,16 @@ export class Sampler {
     if (this.targets.length >= MAX_TARGETS) return false
     this.targets.push({ target, until })
     return true
+  }
+
+  /** What many requests would cost is bounded, however many there are. */
+  private mayTake(now: number): boolean {
+    if (this.perSecond === 0) return true
+    if (now - this.second >= 1000) {
+      this.second = now
+      this.taken = 0
+    }
+    return ++this.taken <= this.perSecond
   }
 
   private isWanted(candidate: Candidate, now: number): boolean {

@@ -22,6 +22,8 @@ export interface TelemetryOptions {
   readonly database: string | undefined
   /** Of client requests, 0…1. */
   readonly ratio: number
+  /** Requests that are traced by chance in a second at most; 0: no limit. */
+  readonly perSecond: number
   /** A request that has taken this long is traced after all; 0: none is. */
   readonly slowMs: number
   /** Replies with which codes are traced after all. */
@@ -66,7 +68,7 @@ export class Telemetry {
 
   constructor(options: TelemetryOptions) {
     this.options = options
-    this.sampler = new Sampler(options.ratio)
+    this.sampler = new Sampler(options.ratio, options.perSecond)
     this.keepsTail = options.slowMs > 0 || options.failures !== "none"
   }
 
@@ -102,12 +104,15 @@ export class Tracer {
   readonly service: string
   readonly instance: string
   readonly sid: Sid
+  /** OpenTelemetry's attributes of a message that came over the bus to this service. Which that is, its resource says. */
+  readonly messaging: SpanAttributes
 
   constructor(telemetry: Telemetry, service: string, instance: string, sid: Sid) {
     this.telemetry = telemetry
     this.service = service
     this.instance = instance
     this.sid = sid
+    this.messaging = { "messaging.system": telemetry.options.messaging, "messaging.operation.name": "process" }
   }
 
   record(told: Told): void {
@@ -132,15 +137,6 @@ export class Tracer {
   /** Records a span under `parent`, by an id of its own. */
   child(parent: TraceContext, told: Omit<Told, "traceId" | "spanId" | "parentId">): TraceContext {
     return this.step(parent, newSpanId(), told)
-  }
-
-  /** OpenTelemetry's attributes of a message that came over the bus to this service. */
-  get messaging(): SpanAttributes {
-    return {
-      "messaging.system": this.telemetry.options.messaging,
-      "messaging.operation.name": "process",
-      "messaging.destination.name": this.instance
-    }
   }
 }
 

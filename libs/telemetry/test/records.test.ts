@@ -105,6 +105,7 @@ describe("a tracer", () => {
       messaging: "loopback",
       database: undefined,
       ratio: 0,
+      perSecond: 0,
       slowMs: 0,
       failures: "none"
     })

@@ -22,8 +22,20 @@ describe("which requests are sampled", () => {
   })
 
   it.each([0.01, 0.1, 0.5])("is about the share %d, by chance", (ratio) => {
-    const sampled = count(new Sampler(ratio, drawn(7)), 100_000)
+    const sampled = count(new Sampler(ratio, 0, drawn(7)), 100_000)
     assert.closeTo(sampled / 100_000, ratio, ratio * 0.1)
+  })
+
+  it("is no more in a second than the limit says, except on demand", () => {
+    const sampler = new Sampler(1, 10)
+    const inSecond = (now: number) => {
+      let sampled = 0
+      for (let i = 0; i < 100; i++) if (sampler.isDue() && sampler.decide(candidate(1), now)) sampled++
+      return sampled
+    }
+    assert.deepStrictEqual([0, 999, 1000, 5000].map(inSecond), [10, 0, 10, 10])
+    sampler.want({ kind: "session", session: 1 }, 6000, 5000)
+    assert.strictEqual(inSecond(5500), 100)
   })
 
   it("is everything of a session that somebody has asked for, for a while", () => {

@@ -285,9 +285,11 @@ class Shell {
     const { peer } = this
     if (event._tag === "Opened") peer.step(now, { _tag: "LeaderOpened", link })
     else if (event._tag === "Broken") {
-      if (this.leader?.id === link) this.leader = undefined
+      if (this.leader?.id === link) {
+        this.leader = undefined
+        this.tracing?.epochs.lostLeader(`${event.reason}: ${event.detail}`, now)
+      }
       const detail = `${event.reason}: ${event.detail}`
-      this.tracing?.epochs.lostLeader(detail, now)
       peer.step(now, { _tag: "LeaderBroken", link, detail })
     } else {
       for (const message of event.messages) {

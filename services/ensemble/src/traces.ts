@@ -48,6 +48,7 @@ export const telemetryOptions = (
     messaging,
     database: storeKind(config) === "memory" ? undefined : "postgresql",
     ratio: knobs["telemetry.traces.ratio"] ?? samplerRatio(environment) ?? (exported ? 0.01 : 0),
+    perSecond: knobs["telemetry.traces.perSecond"],
     slowMs: knobs["telemetry.traces.slowMs"] ?? (exported ? 1000 : 0),
     failures: knobs["telemetry.traces.failed"] ?? (exported ? "system" : "none")
   } satisfies TelemetryOptions

@@ -91,7 +91,6 @@ export class BroadcastTracing {
       else if (message.role === "looking") {
         this.log.reset()
         this.learners.clear()
-        this.epochs.looking("nobody leads any more", now)
       }
     }
     return message

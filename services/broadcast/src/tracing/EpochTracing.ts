@@ -44,6 +44,7 @@ export class EpochTracing {
   /** The election has ended, for this peer. */
   electedBy({ leader, trace }: Extract<ElectionToBroadcast, { _tag: "Elected" }>, now: number): void {
     this.elected = trace
+    this.finishEpoch(now, {}, "another election came first")
     if (leader !== this.tracer.sid) return
     const context = trace === undefined ? freshContext() : { traceId: trace.traceId, spanId: newSpanId() }
     this.establishing = { context, parentId: trace?.spanId ?? "", start: now }
@@ -59,24 +60,23 @@ export class EpochTracing {
 
   /** This peer leads. */
   established(epoch: number, voters: number, now: number): void {
-    const { establishing } = this
+    const quorum = { "zookeeper.epoch": epoch, "zookeeper.quorum.size": Math.floor(voters / 2) + 1 }
+    this.finishEpoch(now, quorum, undefined)
+  }
+
+  private finishEpoch(now: number, attributes: SpanAttributes, error: string | undefined): void {
+    const { establishing, tracer } = this
     this.establishing = undefined
     if (establishing === undefined) return
     const { context, parentId, start } = establishing
-    this.tracer.record({
-      ...context,
-      parentId,
-      name: "establish epoch",
-      kind: SpanKind.internal,
-      start,
-      end: now,
-      attributes: { ...this.about(epoch), "zookeeper.quorum.size": Math.floor(voters / 2) + 1 }
-    })
+    const about = { name: "establish epoch", kind: SpanKind.internal, start, end: now, attributes }
+    tracer.record({ ...context, parentId, ...about, error })
   }
 
   // As a learner.
 
   dialled(leader: Sid, now: number): void {
+    this.lostLeader("another leader came first", now)
     const context = freshContext()
     const none = { parent: undefined, epoch: 0, mode: undefined, modeAt: now, transactions: 0, bytes: 0 }
     this.synchronising = { leader, start: now, context, ...none }
@@ -125,26 +125,6 @@ export class EpochTracing {
   /** The leader is gone, or not the right one. */
   lostLeader(detail: string, now: number): void {
     this.finish(now, {}, detail)
-  }
-
-  /** Nobody leads any more: what was begun comes to nothing. */
-  looking(reason: string, now: number): void {
-    this.finish(now, {}, reason)
-    const { establishing } = this
-    this.establishing = undefined
-    if (establishing === undefined) return
-    const { context, parentId, start } = establishing
-    const { tracer } = this
-    tracer.record({
-      ...context,
-      parentId,
-      name: "establish epoch",
-      kind: SpanKind.internal,
-      start,
-      end: now,
-      attributes: {},
-      error: reason
-    })
   }
 
   private finish(now: number, more: SpanAttributes, error: string | undefined): void {

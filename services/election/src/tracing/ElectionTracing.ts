@@ -60,7 +60,6 @@ export class ElectionTracing {
       end: now,
       attributes: {
         ...tracer.messaging,
-        "zookeeper.peer": tracer.sid,
         "zookeeper.zxid": hex(zxid),
         "zookeeper.election.notifications.received": heard,
         "zookeeper.election.notifications.sent": sent,

@@ -181,7 +181,7 @@ export class SessionTracing {
       kind: SpanKind.producer,
       start: at,
       end: now,
-      attributes: { ...tracer.messaging, "zookeeper.peer": tracer.sid }
+      attributes: { ...tracer.messaging }
     })
   }
 
@@ -198,7 +198,6 @@ export class SessionTracing {
       end: now,
       attributes: {
         ...tracer.messaging,
-        "zookeeper.peer": tracer.sid,
         ...(expired === undefined ? {} : { "zookeeper.session.id": hex(expired) })
       },
       error
@@ -220,8 +219,7 @@ export class SessionTracing {
         "zookeeper.watch.session.id": hex(session),
         "zookeeper.watch.type": WATCH_NAMES.get(type) ?? type,
         "zookeeper.path": path,
-        "zookeeper.zxid": hex(zxid),
-        "zookeeper.peer": tracer.sid
+        "zookeeper.zxid": hex(zxid)
       },
       links: write === undefined ? undefined : [write]
     })
@@ -259,7 +257,7 @@ export class SessionTracing {
         kind: SpanKind.producer,
         start: reply,
         end: reply,
-        attributes: { ...tracer.messaging, "zookeeper.peer": tracer.sid }
+        attributes: { ...tracer.messaging }
       }
     )
   }
