@@ -204,7 +204,10 @@ const sessions = {
   "readonlymode.enabled": knob(
     flag,
     "false",
-    zookeeper("true or false", "a peer without a leader for 2 s, or a tick, serves clients that are content with reading")
+    zookeeper(
+      "true or false",
+      "a peer without a leader for 2 s, or a tick, serves clients that are content with reading"
+    )
   )
 }
 

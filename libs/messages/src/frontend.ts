@@ -34,7 +34,7 @@ export class ClientRequest {
 }
 
 /** What an operator may ask a peer. `reset`: its counts and measurements begin anew. */
-export type OperatorQuestion = "stats" | "watches" | "sessions" | "digests" | "acl" | "reset"
+export type OperatorQuestion = "stats" | "watches" | "sessions" | "digests" | "acl" | "checkpoint" | "reset"
 
 export type FrontendToSession =
   /** A client's ConnectRequest. `conn` is the frontend's own number for the socket, never used again. */
@@ -82,6 +82,8 @@ export type SessionToFrontend =
       readonly role: Role
       readonly epoch: number
       readonly zxid: Zxid
+      /** Only those are welcome who want to read and no more: there is no leader. */
+      readonly readOnly?: boolean
     }
   | {
       readonly _tag: "Connected"

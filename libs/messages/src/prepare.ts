@@ -58,6 +58,8 @@ export type SessionToPrepare =
       readonly lastZxidSeen: Zxid
       readonly peer: Sid
       readonly token: number
+      /** `session` is a local one, and becomes one of the ensemble's. */
+      readonly isUpgrade?: true
       /** An attachSession on behalf of a client that goes on where it was. */
       readonly resume?: Resume | undefined
       readonly trace?: TraceContext | undefined

@@ -9,7 +9,9 @@ import {
   hex,
   high,
   isExact,
+  isLocalId,
   join,
+  localId,
   low,
   zxid
 } from "@zkmesh/numbers"
@@ -29,10 +31,21 @@ it("keeps epoch and counter exactly, up to the last epoch", () => {
 
 it("refuses an epoch that would lose bits", () => {
   assert.throws(() => zxid(EPOCH_LIMIT, 0), EpochExhausted)
-  assert.isFalse(isExact(EPOCH_LIMIT))
+  assert.isTrue(isExact(2 * EPOCH_LIMIT - 1))
+  assert.isFalse(isExact(2 * EPOCH_LIMIT))
   // A session id of a stock ZooKeeper server with an id of 128 or more has the top bit set.
   assert.isFalse(isExact(0x8000_0000 | 0))
-  assert.isTrue(isExact(EPOCH_LIMIT - 1))
+})
+
+it("keeps the ids of local sessions apart from zxids, and exact", () => {
+  const last = zxid(EPOCH_LIMIT - 1, COUNTER_LIMIT)
+  assert.isFalse(isLocalId(last))
+  for (const n of [0, 1, 2 ** 45, 2 ** 52, 2 ** 52 + 5, Number.MAX_SAFE_INTEGER]) {
+    const id = localId(n)
+    assert.isTrue(isLocalId(id) && Number.isSafeInteger(id), hex(id))
+    assert.isAbove(id, last)
+  }
+  assert.notStrictEqual(localId(7), localId(8))
 })
 
 it("tells what may follow in a log", () => {

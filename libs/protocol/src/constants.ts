@@ -36,7 +36,10 @@ export const OpCode = {
   /** Ours: a live session is taken over by a new connection. A transaction, so that ownership is agreed upon. */
   attachSession: -12,
   /** Ours: stands for a request that has waited for too long, and is answered THROTTLEDOP when its turn comes. */
-  throttled: 120
+  throttled: 120,
+  /** Ours: the same for a write where there is no leader, and for an ephemeral node of a session that may not own any. */
+  notReadOnly: 121,
+  ephemeralOnLocal: 122
 } as const
 export type OpCode = (typeof OpCode)[keyof typeof OpCode]
 

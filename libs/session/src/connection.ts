@@ -89,6 +89,8 @@ export class Connection {
   watcher = -1
   /** From when its session is there until another peer takes that over: only then may it ask for anything. */
   live = false
+  /** It has asked for the end of its session: what it says behind that is not heard. */
+  isEnding = false
   /** undefined if its session is one of the ensemble's, and it can write. */
   standalone: Standalone | undefined
   /** The last round of touches that it was part of. */

@@ -8,21 +8,24 @@
 import type {
   ClientRequest,
   FrontendToSession,
+  Identity,
   PrepareToSession,
   RoleChange,
   SessionToZnode,
   Stats,
+  WriteRequest,
   ZnodeToSession
 } from "@zkmesh/messages"
-import type { SessionId } from "@zkmesh/numbers"
+import type { SessionId, Zxid } from "@zkmesh/numbers"
 import { JuteWriter } from "@zkmesh/protocol"
-import { Connection, Frontend } from "./connection.ts"
+import { Connection, Frontend, type Opening } from "./connection.ts"
 import type { Leader, SessionInput, SessionOptions, SessionOutput } from "./input.ts"
 import { answerLocally } from "./operations.ts"
 import { Order } from "./order.ts"
 import { Queries } from "./queries.ts"
 import { ReadOrder } from "./readOrder.ts"
 import { ReadsAfter } from "./readsAfter.ts"
+import { StandaloneSessions } from "./standalone.ts"
 import { Stranded } from "./stranded.ts"
 import { Stream } from "./stream.ts"
 import { ToLeader } from "./toLeader.ts"
@@ -48,6 +51,8 @@ export class SessionCore {
   readonly attached = new Map<SessionId, Connection>()
   /** Connections whose session is not there yet, by token. */
   readonly opening = new Map<number, Connection>()
+  /** Those who do without the ensemble. */
+  readonly standalone: StandaloneSessions
   readonly stranded = new Stranded((connection, reason) => this.close(connection, reason))
   role: RoleChange = NOBODY
   /** Where writes go; undefined while nobody leads. A new object for every change of role: each wants a new link. */
@@ -58,6 +63,8 @@ export class SessionCore {
   connected = false
   /** True as long as clients are welcome: there is a leader, or was one until a moment ago. */
   serving = false
+  /** True if that is for reading alone: there has been no leader for some time. */
+  readOnly = false
   private leaderLostAt = 0
   private expiryOpen = false
   private nextToken: number
@@ -68,10 +75,17 @@ export class SessionCore {
     this.options = options
     this.nextToken = options.firstToken % TOKENS_PER_PEER
     this.watchers = new Watchers(options.mayRead, this.writer, options.onFired)
-    this.tracking = new Tracking(options.tickTimeMs)
+    this.standalone = new StandaloneSessions(this)
+    this.tracking = new Tracking(options.tickTimeMs, options.readOnlyAfterMs !== undefined)
     this.toLeader = new ToLeader(options.sid)
-    this.order = new Order(this.reads, this.readsAfter, this.toLeader, this.tracking, (connection, op) =>
-      this.close(connection, this.stranded.has(connection) ? "moved" : `request ${op} out of place`)
+    this.order = new Order(
+      this.reads,
+      this.readsAfter,
+      this.toLeader,
+      this.tracking,
+      (connection, op) =>
+        this.close(connection, this.stranded.has(connection) ? "moved" : `request ${op} out of place`),
+      (connection, standalone, request) => this.standalone.take(connection, standalone, request)
     )
     this.stream = new Stream(this)
     this.queries = new Queries(this)
@@ -191,20 +205,53 @@ export class SessionCore {
       frontend.open({ _tag: "Refused", conn: message.conn, reason: "notServing" })
       return
     }
-    const { minSessionTimeoutMs, maxSessionTimeoutMs, sid } = this.options
-    const token = sid * TOKENS_PER_PEER + this.nextToken
-    this.nextToken = (this.nextToken + 1) % TOKENS_PER_PEER
-    const connection = new Connection(frontend, message.conn, token, message.identity, {
+    const { minSessionTimeoutMs, maxSessionTimeoutMs } = this.options
+    const timeoutMs = Math.min(Math.max(message.timeoutMs, minSessionTimeoutMs), maxSessionTimeoutMs)
+    if (this.standalone.connect(frontend, message, timeoutMs)) return
+    const connection = new Connection(frontend, message.conn, this.token(), message.identity, {
       sessionId: message.sessionId,
       password: message.password,
-      timeoutMs: Math.min(Math.max(message.timeoutMs, minSessionTimeoutMs), maxSessionTimeoutMs),
+      timeoutMs,
       lastZxidSeen: message.lastZxidSeen,
       resume: message.resume,
       trace: message.trace
     })
     frontend.connections.set(message.conn, connection)
-    this.opening.set(token, connection)
+    this.ask(connection)
+  }
+
+  private token(): number {
+    const token = this.options.sid * TOKENS_PER_PEER + this.nextToken
+    this.nextToken = (this.nextToken + 1) % TOKENS_PER_PEER
+    return token
+  }
+
+  private ask(connection: Connection): void {
+    this.opening.set(connection.token, connection)
     this.toLeader.open(connection)
+  }
+
+  /** Asks for a session of this service's own. */
+  openOwn(opening: Opening): Connection {
+    const connection = new Connection(undefined, 0, this.token(), [], opening)
+    this.ask(connection)
+    return connection
+  }
+
+  /** Asks for another session for a connection that has one. */
+  openAgain(connection: Connection, opening: Opening): void {
+    connection.token = this.token()
+    connection.opening = opening
+    this.ask(connection)
+  }
+
+  /** Writes in the name of another connection's session. */
+  writeAs(connection: Connection, request: ClientRequest, identity: Identity): WriteRequest {
+    return this.toLeader.write(connection, request, identity)
+  }
+
+  get zxid(): Zxid {
+    return this.stream.zxid
   }
 
   /** The client has gone. What it had written before is written all the same. */
@@ -230,6 +277,7 @@ export class SessionCore {
     this.watchers.leave(connection)
     this.opening.delete(connection.token)
     this.stranded.remove(connection)
+    this.standalone.forget(connection)
     if (this.attached.get(connection.session) === connection) this.attached.delete(connection.session)
   }
 
@@ -246,8 +294,11 @@ export class SessionCore {
       const connection = this.opening.get(message.token)
       if (connection === undefined) return
       const reason = message.reason === "malformed" ? "notServing" : message.reason
-      connection.frontend?.open({ _tag: "Refused", conn: connection.conn, reason })
-      this.forget(connection)
+      if (connection.standalone === undefined) {
+        connection.frontend?.open({ _tag: "Refused", conn: connection.conn, reason })
+        this.forget(connection)
+        this.standalone.lostHouse(connection)
+      } else this.close(connection, "its session cannot become one of the ensemble's")
       return
     }
     if (message.seq === 0) {
@@ -256,7 +307,9 @@ export class SessionCore {
       return
     }
     const connection = this.attached.get(message.session)
-    if (connection?.connection === message.connection) this.close(connection, message.reason)
+    if (connection?.connection !== message.connection) return
+    this.close(connection, message.reason)
+    this.standalone.lostHouse(connection)
   }
 
   // From the peer's own znode.
@@ -281,6 +334,7 @@ export class SessionCore {
         this.connected = true
         this.tracking.reset(message.sessions)
         this.stream.start(message.zxid)
+        this.leaderLostAt = now
         this.roleChanged(message.role, now)
         return
       case "Answer":
@@ -298,6 +352,7 @@ export class SessionCore {
       if (before.role !== "looking") this.leaderLostAt = now
       this.tracking.follow()
     } else {
+      this.leaveReadOnly()
       this.serving = true
       if (role.role === "leading") this.tracking.lead(now)
       else this.tracking.follow()
@@ -309,6 +364,7 @@ export class SessionCore {
     this.role = NOBODY
     this.leader = undefined
     this.connected = false
+    this.leaveReadOnly()
     this.serving = false
     this.toLeader.lost()
     this.closeAll("the peer's znode was lost")
@@ -324,7 +380,9 @@ export class SessionCore {
 
   private tick(now: number): void {
     this.stranded.tick(now)
+    this.standalone.tick(now)
     if (this.role.role === "looking") {
+      if (this.readOnly || this.considerReadOnly(now)) return
       if (!this.serving || now - this.leaderLostAt < this.options.giveUpMs) return
       this.serving = false
       this.closeAll("no leader")
@@ -339,18 +397,38 @@ export class SessionCore {
     }
   }
 
+  /** Without a leader for long enough, this peer serves those who only read; true if that begins now. */
+  private considerReadOnly(now: number): boolean {
+    const { readOnlyAfterMs } = this.options
+    if (readOnlyAfterMs === undefined || !this.connected || now - this.leaderLostAt < readOnlyAfterMs) return false
+    this.closeAll("no leader")
+    this.serving = this.readOnly = true
+    this.tellStatus()
+    return true
+  }
+
+  /** Clients find somebody who can write: as with ZooKeeper, all of them have to come again. */
+  private leaveReadOnly(): void {
+    if (!this.readOnly) return
+    this.readOnly = false
+    this.closeAll("this peer does not only read any more")
+    this.standalone.clear()
+  }
+
   private closeAll(reason: string): void {
     for (const connection of [...this.opening.values()]) {
       connection.frontend?.open({ _tag: "Refused", conn: connection.conn, reason: "notServing" })
       this.forget(connection)
     }
+    this.standalone.closeAll(reason)
     for (const connection of [...this.attached.values()]) this.giveUp(connection, reason)
     this.stranded.closeAll(reason)
   }
 
   private status() {
     const { role, epoch } = this.role
-    return { _tag: "Status", serving: this.serving, role, epoch, zxid: this.stream.zxid } as const
+    const { serving, readOnly } = this
+    return { _tag: "Status", serving, role, epoch, zxid: this.stream.zxid, ...(readOnly ? { readOnly } : {}) } as const
   }
 
   private tellStatus(): void {

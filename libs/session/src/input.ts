@@ -22,6 +22,14 @@ export interface SessionOptions {
   /** Random, below 2^45: connections are numbered from here on, within the peer's own part of the numbers. */
   readonly firstToken: number
   readonly mayRead: MayRead
+  /** Sessions begin without the ensemble (`localSessionsEnabled`). Default: no. */
+  readonly localSessions?: boolean
+  /** They become the ensemble's when they are to own an ephemeral node (`localSessionsUpgradingEnabled`). Default: no. */
+  readonly localSessionsUpgrading?: boolean
+  /** 16 random bytes: of the session in whose name local ones write. */
+  readonly housePassword?: Uint8Array
+  /** From when on, without a leader, clients are served that only want to read; undefined: never. */
+  readonly readOnlyAfterMs?: number | undefined
   /** Hears how many watches an event has fired. */
   readonly onFired?: ((type: EventType, count: number) => void) | undefined
   /** What the service has measured, for an operator who asks; and when that begins anew. */

@@ -75,8 +75,12 @@ export class Order {
       this.misplaced(connection, request.op)
       return false
     }
-    if (kind === WRITE) this.toLeader.write(connection, request, connection.identity)
-    else if (connection.pending.length > 0) this.park(connection, request, kind)
+    // Prepare would refuse what comes behind closeSession, and that would end the connection before its last replies.
+    if (connection.isEnding) return true
+    if (kind === WRITE) {
+      connection.isEnding = request.op === OpCode.closeSession
+      this.toLeader.write(connection, request, connection.identity)
+    } else if (connection.pending.length > 0) this.park(connection, request, kind)
     else this.read(connection, request, true)
     return true
   }

@@ -75,7 +75,7 @@ export class Queries {
       epoch: role.epoch,
       leader: role.leader,
       global_sessions: tracking.size,
-      local_sessions: 0,
+      local_sessions: this.core.standalone.size,
       attached_sessions: attached.size,
       opening_sessions: this.core.opening.size,
       watch_count: watchers.table.count,

@@ -37,7 +37,7 @@ export class ToLeader {
 
   open(connection: Connection): void {
     if (!this.isOpen) return
-    const { sessionId, password, timeoutMs, lastZxidSeen, resume, trace } = connection.opening!
+    const { sessionId, password, timeoutMs, lastZxidSeen, isUpgrade, resume, trace } = connection.opening!
     const { sid, opens } = this
     opens.push({
       _tag: "Open",
@@ -47,18 +47,20 @@ export class ToLeader {
       lastZxidSeen,
       peer: sid,
       token: connection.token,
+      ...(isUpgrade === undefined ? {} : { isUpgrade }),
       ...(resume === undefined ? {} : { resume }),
       ...(trace === undefined ? {} : { trace })
     })
   }
 
   /** Gives the request its number for ever. */
-  write(connection: Connection, request: ClientRequest, identity: Identity): void {
+  write(connection: Connection, request: ClientRequest, identity: Identity): WriteRequest {
     const { session, connection: made } = connection
     const { xid, op, buffer, start, end, trace } = request
     const write = new WriteRequest(session, made, ++connection.seq, xid, op, identity, buffer, start, end, trace)
     connection.pending.push(write)
     if (this.isOpen) this.writes.push(write)
+    return write
   }
 
   /** The ensemble itself closes a session that has been silent for too long. */

@@ -10,6 +10,8 @@ import { ExpiryTracker } from "./expiry.ts"
 export class Tracking {
   private readonly tickTimeMs: number
   private readonly timeouts = new Map<SessionId, number>()
+  /** undefined unless clients may go on without a leader. */
+  private readonly passwords: Map<SessionId, Uint8Array> | undefined
   /** On the leader only. */
   tracker: ExpiryTracker | undefined
   /** Expired, and their closeSession not seen in the stream yet: asked for again if the way to prepare was lost. */
@@ -18,8 +20,9 @@ export class Tracking {
   private round = 0
   expiredCount = 0
 
-  constructor(tickTimeMs: number) {
+  constructor(tickTimeMs: number, keepsPasswords: boolean) {
     this.tickTimeMs = tickTimeMs
+    this.passwords = keepsPasswords ? new Map() : undefined
   }
 
   get size(): number {
@@ -35,7 +38,8 @@ export class Tracking {
     this.timeouts.clear()
     this.heard = []
     this.round++
-    for (const session of sessions) this.timeouts.set(session.id, session.timeoutMs)
+    this.passwords?.clear()
+    for (const session of sessions) this.know(session)
   }
 
   /** The peer leads: every session has its full timeout from now on. */
@@ -52,12 +56,22 @@ export class Tracking {
   }
 
   opened(record: SessionRecord, now: number): void {
-    this.timeouts.set(record.id, record.timeoutMs)
+    this.know(record)
     this.tracker?.add(record.id, record.timeoutMs, now)
+  }
+
+  private know({ id, timeoutMs, password }: SessionRecord): void {
+    this.timeouts.set(id, timeoutMs)
+    this.passwords?.set(id, password)
+  }
+
+  password(id: SessionId): Uint8Array | undefined {
+    return this.passwords?.get(id)
   }
 
   closed(id: SessionId): void {
     this.timeouts.delete(id)
+    this.passwords?.delete(id)
     this.closing.delete(id)
     this.tracker?.remove(id)
   }

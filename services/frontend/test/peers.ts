@@ -3,7 +3,7 @@ import { makeSupervisor, Supervisor, supervisorLayer } from "@zkmesh/actor"
 import { type Bus, loopbackLayer } from "@zkmesh/bus"
 import { runBroadcast } from "@zkmesh/service-broadcast"
 import { runElection } from "@zkmesh/service-election"
-import { runSession } from "@zkmesh/service-session"
+import { runSession, type SessionServiceOptions } from "@zkmesh/service-session"
 import { runZnode } from "@zkmesh/service-znode"
 import { MemoryDatabase, memoryLayer } from "@zkmesh/store"
 import { Context, Effect, Exit, Layer, Scope } from "effect"
@@ -12,8 +12,11 @@ import { RawClient } from "./harness.ts"
 
 const TICK_MS = 100
 
+type SessionKinds = Pick<SessionServiceOptions, "localSessions" | "localSessionsUpgrading" | "readOnlyMode">
+
 export class Ensemble {
   private readonly bus: Context.Context<Bus>
+  private readonly sessions: SessionKinds
   private readonly voters: ReadonlyArray<number>
   private readonly disks = new Map<number, MemoryDatabase>()
   private readonly running = new Map<number, Scope.Closeable>()
@@ -21,22 +24,23 @@ export class Ensemble {
   private readonly clients: Array<RawClient> = []
   private readonly deaths: Array<unknown> = []
 
-  private constructor(bus: Context.Context<Bus>, size: number) {
+  private constructor(bus: Context.Context<Bus>, size: number, sessions: SessionKinds) {
     this.bus = bus
+    this.sessions = sessions
     this.voters = Array.from({ length: size }, (_, i) => i + 1)
   }
 
-  static async start(size: number): Promise<Ensemble> {
+  static async start(size: number, sessions: SessionKinds = {}): Promise<Ensemble> {
     const scope = await Effect.runPromise(Scope.make())
     const bus = await Effect.runPromise(Layer.buildWithScope(loopbackLayer, scope))
-    const ensemble = new Ensemble(bus, size)
+    const ensemble = new Ensemble(bus, size, sessions)
     for (const sid of ensemble.voters) await ensemble.run(sid)
     return ensemble
   }
 
   /** Starts a peer, with what is on its disk. */
   async run(sid: number): Promise<void> {
-    const { voters } = this
+    const { voters, sessions } = this
     const disk = this.disks.get(sid) ?? new MemoryDatabase()
     this.disks.set(sid, disk)
     const scope = await Effect.runPromise(Scope.make())
@@ -45,6 +49,7 @@ export class Ensemble {
       yield* runBroadcast({ sid, voters, observers: [], tickTimeMs: TICK_MS, initLimit: 50, syncLimit: 20 })
       yield* runZnode({ sid, snapCount: 1e6, checkpointIntervalMs: 1e6, tickTimeMs: TICK_MS, syncLimit: 20 })
       yield* runSession({
+        ...sessions,
         sid,
         tickTimeMs: TICK_MS,
         syncLimit: 20,
