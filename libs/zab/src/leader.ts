@@ -6,39 +6,16 @@
  * broadcast: the whole history is committed; proposals are published, acknowledged, committed in order.
  */
 
-import { type Quorum, withVersion } from "@zkmesh/membership"
 import type { FanOut, LearnerToLeader, TreeDigest } from "@zkmesh/messages"
 import { counterOf, epochOf, hex, zxid as makeZxid, type Sid, type Zxid } from "@zkmesh/numbers"
 import type { TxnBatch } from "@zkmesh/txn"
 import { invariant } from "./invariant.ts"
+import { LearnerHandle } from "./learnerHandle.ts"
 import { Liveness } from "./liveness.ts"
 import type { PeerState } from "./state.ts"
 import { LearnerSync } from "./sync.ts"
 import type { LinkId, Phase, ReadOp, WriteOp } from "./types.ts"
-
-export class LearnerHandle {
-  readonly link: LinkId
-  sid: Sid = 0
-  /** In the configuration, or in the one that is being agreed on. */
-  votes = false
-  /** It has promised a later epoch than this one: whatever it says, it says as an observer. */
-  isBound = false
-  acceptedEpoch = 0
-  stage: "opened" | "asked" | "informed" | "acked" = "opened"
-  /** What AckEpoch said. */
-  lastZxid: Zxid = 0
-  heardAt: number
-  sync: LearnerSync | undefined
-  /** It has acknowledged NewLeader: it counts. */
-  isSynced = false
-  /** Everything up to here is durable there. */
-  acked: Zxid = 0
-
-  constructor(link: LinkId, now: number) {
-    this.link = link
-    this.heardAt = now
-  }
-}
+import { Voting } from "./voting.ts"
 
 export class Leader {
   private readonly state: PeerState
@@ -53,6 +30,7 @@ export class Leader {
   /** Voters that cannot count in this epoch: their history is better, or they have promised it to somebody else. */
   private readonly lost = new Set<Sid>()
   private readonly liveness: Liveness
+  private readonly voting: Voting
   private epochIsDurable = false
   private waiting: WriteOp | undefined
   private digest: TreeDigest | undefined
@@ -69,6 +47,7 @@ export class Leader {
     this.historyEpoch = state.currentEpoch
     this.startedAt = state.now
     this.liveness = new Liveness(state, this)
+    this.voting = new Voting(state, this.learners)
     this.infos.set(state.config.sid, state.acceptedEpoch)
     this.tryEpoch()
   }
@@ -83,7 +62,7 @@ export class Leader {
     this.state.note(`learner ${learner.sid} has gone: ${detail}`)
     this.drop(learner)
     this.liveness.check()
-    if (this.phase === "broadcast") this.tellSynced()
+    if (this.phase === "broadcast") this.voting.tellSynced()
   }
 
   private drop(learner: LearnerHandle): void {
@@ -95,7 +74,7 @@ export class Leader {
     this.state.note(`learner ${learner.sid} is sent away: ${detail}`)
     this.drop(learner)
     this.state.breakLearner(learner.link, detail)
-    if (this.phase === "broadcast") this.tellSynced()
+    if (this.phase === "broadcast") this.voting.tellSynced()
   }
 
   heard(link: LinkId, message: LearnerToLeader): void {
@@ -262,27 +241,14 @@ export class Leader {
     if (learner.votes) this.liveness.progressed()
     if (this.phase === "broadcast") {
       this.upToDate(learner)
-      this.tellSynced()
+      this.voting.tellSynced()
     } else this.tryEstablish()
-  }
-
-  /** Who could make a quorum of a new configuration. */
-  private synced(): Array<Sid> {
-    const sids = [this.state.config.sid]
-    for (const learner of this.learners.values()) if (learner.isSynced && !learner.isBound) sids.push(learner.sid)
-    return sids
-  }
-
-  private tellSynced(): void {
-    if (this.state.config.reconfigurable === true) this.state.feed.tellSynced(this.synced())
   }
 
   /** Somebody votes who has not, or the other way round; a leader without a vote has done its last work. */
   reconfigured(): void {
     const { state } = this
-    for (const learner of this.learners.values()) {
-      learner.votes = learner.stage !== "opened" && !learner.isBound && state.membership.isVoter(learner.sid)
-    }
+    this.voting.count()
     if (this.phase !== "broadcast") return
     if (state.observer) {
       this.sayCommit()
@@ -293,27 +259,19 @@ export class Leader {
   /** Zab.tla LeaderProcessACKLD: with a quorum behind it the whole history is committed. */
   private tryEstablish(): void {
     const { state, epoch } = this
-    if (this.phase !== "synchronization" || !state.membership.has(this.synced())) return
+    if (this.phase !== "synchronization" || !state.membership.has(this.voting.synced())) return
     invariant(this.history >= state.committed, () => `leading without committed ${hex(state.committed)}`)
     this.phase = "broadcast"
     this.establishedAt = state.now
     state.commitTo(this.history)
-    this.establishConfiguration()
+    this.voting.establish(this.epoch)
     state.counters.syncMs = state.now - this.startedAt
     state.feed.become({ _tag: "Role", role: "leading", epoch, leader: state.config.sid }, this.history)
     state.emit({ _tag: "ToElection", message: { _tag: "Settled", role: "leading", epoch } })
     state.note(`leading in epoch ${epoch} from ${hex(this.history)}`)
     for (const learner of this.learners.values()) if (learner.isSynced) this.upToDate(learner)
     this.liveness.established()
-    this.tellSynced()
-  }
-
-  /** A configuration from a file becomes the ensemble's, newer than that in the file of whoever wants to join. */
-  private establishConfiguration(): void {
-    const { membership, config } = this.state
-    const { version, text } = membership.committed
-    if (config.reconfigurable !== true || version > 0 || text === "") return
-    membership.adopt(withVersion(membership.committed, makeZxid(this.epoch, 0)))
+    this.voting.tellSynced()
   }
 
   private upToDate(learner: LearnerHandle): void {
@@ -365,31 +323,12 @@ export class Leader {
   commit(): void {
     if (this.phase !== "broadcast") return
     const { state } = this
-    const reached = this.reached()
+    const reached = this.voting.reached()
     if (reached === undefined || reached <= state.committed) return
     state.commitTo(reached)
     if (this.said < this.awaited) this.publishCommit()
     else state.emit({ _tag: "Linger" })
     if (counterOf(reached) >= state.config.counterLimit) state.doubts(`epoch ${this.epoch} is used up`)
-  }
-
-  /** What is committed: from a reconfiguration on, what a quorum of the old and one of the new ensemble have. */
-  private reached(): Zxid | undefined {
-    const { committed, proposed, proposedAfter } = this.state.membership
-    const reached = this.reachedBy(committed.quorum)
-    if (proposed === undefined || reached === undefined || reached < proposed.version) return reached
-    return Math.min(reached, Math.max(this.reachedBy(proposed.quorum) ?? 0, proposedAfter))
-  }
-
-  private reachedBy(quorum: Quorum): Zxid | undefined {
-    const { config, log } = this.state
-    const { voters } = quorum
-    quorum.begin()
-    if (voters.has(config.sid)) quorum.add(config.sid, log.durable)
-    for (const learner of this.learners.values()) {
-      if (learner.isSynced && learner.votes && voters.has(learner.sid)) quorum.add(learner.sid, learner.acked)
-    }
-    return quorum.reached()
   }
 
   /**

@@ -1,6 +1,7 @@
 /** What a leader watches the clock for: its quorum, its learners' silence, their pace, its own disk. */
 import type { Zxid } from "@zkmesh/numbers"
-import type { Leader, LearnerHandle } from "./leader.ts"
+import type { Leader } from "./leader.ts"
+import type { LearnerHandle } from "./learnerHandle.ts"
 import type { PeerState } from "./state.ts"
 
 /** What had been proposed when. */

@@ -1,0 +1,61 @@
+/** Whose word counts for a leader: in one configuration, or in two while the ensemble changes. */
+import { type Quorum, withVersion } from "@zkmesh/membership"
+import { type Sid, type Zxid, zxid } from "@zkmesh/numbers"
+import type { LearnerHandle } from "./learnerHandle.ts"
+import type { PeerState } from "./state.ts"
+import type { LinkId } from "./types.ts"
+
+export class Voting {
+  private readonly state: PeerState
+  private readonly learners: ReadonlyMap<LinkId, LearnerHandle>
+
+  constructor(state: PeerState, learners: ReadonlyMap<LinkId, LearnerHandle>) {
+    this.state = state
+    this.learners = learners
+  }
+
+  /** The configuration has changed: finds out anew who of the learners votes. */
+  count(): void {
+    for (const learner of this.learners.values()) {
+      learner.votes = learner.stage !== "opened" && !learner.isBound && this.state.membership.isVoter(learner.sid)
+    }
+  }
+
+  /** Who could make a quorum of a new configuration: this peer, and who is up to date. */
+  synced(): Array<Sid> {
+    const sids = [this.state.config.sid]
+    for (const learner of this.learners.values()) if (learner.isSynced && !learner.isBound) sids.push(learner.sid)
+    return sids
+  }
+
+  tellSynced(): void {
+    if (this.state.config.reconfigurable === true) this.state.feed.tellSynced(this.synced())
+  }
+
+  /** A configuration from a file becomes the ensemble's, newer than that in the file of whoever wants to join. */
+  establish(epoch: number): void {
+    const { membership, config } = this.state
+    const { version, text } = membership.committed
+    if (config.reconfigurable !== true || version > 0 || text === "") return
+    membership.adopt(withVersion(membership.committed, zxid(epoch, 0)))
+  }
+
+  /** What is committed: from a reconfiguration on, what a quorum of the old and one of the new ensemble have. */
+  reached(): Zxid | undefined {
+    const { committed, proposed, proposedAfter } = this.state.membership
+    const reached = this.reachedBy(committed.quorum)
+    if (proposed === undefined || reached === undefined || reached < proposed.version) return reached
+    return Math.min(reached, Math.max(this.reachedBy(proposed.quorum) ?? 0, proposedAfter))
+  }
+
+  private reachedBy(quorum: Quorum): Zxid | undefined {
+    const { config, log } = this.state
+    const { voters } = quorum
+    quorum.begin()
+    if (voters.has(config.sid)) quorum.add(config.sid, log.durable)
+    for (const learner of this.learners.values()) {
+      if (learner.isSynced && learner.votes && voters.has(learner.sid)) quorum.add(learner.sid, learner.acked)
+    }
+    return quorum.reached()
+  }
+}
