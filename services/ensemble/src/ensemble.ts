@@ -16,7 +16,7 @@ import { type Asked, plan } from "./plan.ts"
 import { checkPorts } from "./ports.ts"
 import { frontendSettings, peerSettings, restartPolicy } from "./settings.ts"
 import { openStores } from "./stores.ts"
-import { withTraces } from "./traces.ts"
+import { withTelemetry, withTraces } from "./traces.ts"
 
 const LOCAL = "127.0.0.1"
 
@@ -54,11 +54,11 @@ export const runEnsemble = (config: Config, asked: Asked) =>
       const own = doors.filter((one) => one.sid === sid).map(({ door }) => frontend(sid, door))
       const services = [runPeer(peerSettings(config, sid, members), stores.layerOf(sid), policy), ...own]
       const program = Effect.all(services, { concurrency: "unbounded", discard: true })
-      return apart(withOperator(config, { offset, host: LOCAL, sid }, program))
+      return apart(withOperator(config, { offset, host: LOCAL, sid, store: stores.layerOf(sid) }, program))
     }
     const all = Effect.all([...sids.map(peer), announce(planned, stores, startedAt)], {
       concurrency: "unbounded",
       discard: true
     })
-    yield* withTraces(config, "loopback", false, all)
+    yield* withTelemetry(config, "loopback", withTraces(config, false, all))
   }).pipe(Effect.scoped, Effect.provide(loopbackLayer))

@@ -12,7 +12,7 @@ import { watchRoles } from "./roles.ts"
 import { doorsOf, EVERYWHERE, listening, logRole } from "./server.ts"
 import { frontendName, frontendSettings, membersOf, peerSettings, restartPolicy } from "./settings.ts"
 import { openStores } from "./stores.ts"
-import { withTraces } from "./traces.ts"
+import { withTelemetry, withTraces } from "./traces.ts"
 
 /** Beyond every id that a `server.N` line can have; two replicas that draw the same one are less likely than a lost disk. */
 const FIRST_SID = 2 ** 16
@@ -59,8 +59,8 @@ export const runReplica = (config: Config) =>
       yield* Effect.raceFirst(Effect.all(frontends, { concurrency: "unbounded", discard: true }), Fiber.join(replica))
     })
     const served = Effect.provide(
-      withTraces(config, "nats", false, Effect.scoped(run)),
+      withTraces(config, false, Effect.scoped(run)),
       busLayer(config, `replica ${name}`, false)
     )
-    yield* withOperator(config, onItsOwn(undefined), served)
+    yield* withTelemetry(config, "nats", withOperator(config, onItsOwn(undefined), served))
   }).pipe(Effect.scoped)

@@ -24,7 +24,7 @@ import {
   spread
 } from "./settings.ts"
 import { openStores, storeKind } from "./stores.ts"
-import { withTraces } from "./traces.ts"
+import { withTelemetry, withTraces } from "./traces.ts"
 
 export const EVERYWHERE = "0.0.0.0"
 
@@ -130,14 +130,8 @@ export const runServer = (config: Config, portFlagged: boolean) =>
     // One that may be joined by others is not alone for long.
     const isAlone = members.voters.length === 1 && members.observers.length === 0
     const alone = isAlone && !config.knobs.reconfigEnabled
-    yield* withOperator(
-      config,
-      onItsOwn(sid),
-      Effect.provide(
-        withTraces(config, alone ? "loopback" : "nats", false, run),
-        busLayer(config, `peer ${sid}`, alone)
-      )
-    )
+    const served = Effect.provide(withTraces(config, false, run), busLayer(config, `peer ${sid}`, alone))
+    yield* withTelemetry(config, alone ? "loopback" : "nats", withOperator(config, onItsOwn(sid), served))
   }).pipe(Effect.scoped)
 
 /** One service of a peer. */
@@ -158,11 +152,8 @@ export const runService = (config: Config, service: PeerService) =>
       const stores = yield* openStores(config, [sid], "")
       return yield* runStored(service, settings, stores.layerOf(sid), policy)
     })
-    yield* withOperator(
-      config,
-      onItsOwn(sid),
-      Effect.provide(withTraces(config, "nats", true, run), busLayer(config, `${service}.${sid}`, false))
-    )
+    const served = Effect.provide(withTraces(config, true, run), busLayer(config, `${service}.${sid}`, false))
+    yield* withTelemetry(config, "nats", withOperator(config, onItsOwn(sid), served))
   }).pipe(Effect.scoped)
 
 /** A frontend alone: any number of them, started and stopped at any time. `peers` in the order of preference. */
@@ -180,11 +171,8 @@ export const runFrontendService = (config: Config, peers: ReadonlyArray<Sid>) =>
       runClientFrontend(frontendSettings(config, name, door, preferred), policy, listening(door, doors))
     )
     const run = Effect.all(frontends, { concurrency: "unbounded", discard: true })
-    yield* withOperator(
-      config,
-      onItsOwn(undefined),
-      Effect.provide(withTraces(config, "nats", true, run), busLayer(config, `frontend ${name}`, false))
-    )
+    const served = Effect.provide(withTraces(config, true, run), busLayer(config, `frontend ${name}`, false))
+    yield* withTelemetry(config, "nats", withOperator(config, onItsOwn(undefined), served))
   }).pipe(Effect.scoped)
 
 /** A door is open: said in the log, and to whoever waits for the start of a server in the background. */

@@ -54,31 +54,36 @@ export const telemetryOptions = (
   } satisfies TelemetryOptions
 }
 
+/** Runs `program` with the tracing that the configuration wants, if any: whoever takes part in it finds it there. */
+export const withTelemetry = <A, E, R>(
+  config: Config,
+  messaging: TelemetryOptions["messaging"],
+  program: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => {
+    if (!config.knobs["telemetry.traces"]) return program
+    const telemetry = new Telemetry(telemetryOptions(config, messaging, process.env))
+    return Effect.provideService(program, CurrentTelemetry, telemetry)
+  })
+
 /**
- * Runs `program` with tracing, if the configuration wants any.
+ * Runs `program` with this process's tracing joined to the ensemble's, and its spans on their way to the collector.
  * @param isAlone one service has the process for itself, and may have the process's name
  */
 export const withTraces = <A, E, R>(
   config: Config,
-  messaging: TelemetryOptions["messaging"],
   isAlone: boolean,
   program: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | BusError, R | Bus> => {
-  if (!config.knobs["telemetry.traces"]) return program
-  return Effect.gen(function* () {
-    const environment = process.env
-    const telemetry = new Telemetry(telemetryOptions(config, messaging, environment))
+): Effect.Effect<A, E | BusError, R | Bus> =>
+  Effect.gen(function* () {
+    const telemetry = yield* CurrentTelemetry
+    if (telemetry === undefined) return yield* program
     yield* joinTraces(telemetry)
-    if (isExported(config, environment)) yield* exporting(config, telemetry, isAlone, environment)
-    yield* Effect.forkScoped(
-      Effect.repeat(
-        Effect.sync(() => telemetry.followClock()),
-        Schedule.spaced(EXPORT_EVERY_MS)
-      )
-    )
-    return yield* Effect.provideService(program, CurrentTelemetry, telemetry)
+    if (isExported(config, process.env)) yield* exporting(config, telemetry, isAlone, process.env)
+    const follow = Effect.sync(() => telemetry.followClock())
+    yield* Effect.forkScoped(Effect.repeat(follow, Schedule.spaced(EXPORT_EVERY_MS)))
+    return yield* program
   }).pipe(Effect.scoped)
-}
 
 /** Sends what is recorded, each second and once more at the end. */
 const exporting = (config: Config, telemetry: Telemetry, isAlone: boolean, environment: Environment) =>
