@@ -83,8 +83,11 @@ export class Connection {
    * comes are there as the requests that they are.
    */
   readonly parked = new Fifo<ClientRequest | undefined>()
-  /** Parallel to `parked`: the write that each comes after. */
-  readonly parkedAfter = new Fifo<number>()
+  /** How many reads have gone to the znode, and how many of them are answered. */
+  readsSent = 0
+  readsAnswered = 0
+  /** For each of its writes on their way: how many reads come before it. */
+  readonly readsBefore = new Fifo<number>()
   /** Its number in the watch table; -1 as long as it watches nothing. */
   watcher = -1
   /** From when its session is there until another peer takes that over: only then may it ask for anything. */

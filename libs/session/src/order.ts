@@ -101,7 +101,6 @@ export class Order {
   private park(connection: Connection, request: ClientRequest, kind: number): void {
     const isLocal = kind === LOCAL
     connection.parked.push(isLocal ? request : undefined)
-    connection.parkedAfter.push(connection.seq)
     this.readsAfter.push(isLocal ? standIn(request) : request, connection.identity, connection)
   }
 }

@@ -37,6 +37,7 @@ export class ReadOrder {
     this.identities.push(identity)
     this.sessions.push(connection.session)
     this.readers.push(connection)
+    connection.readsSent++
     this.sent++
   }
 
@@ -84,7 +85,9 @@ export class ReadOrder {
     }
     if (batch === undefined) throw new Error("the znode has answered a read that was never sent")
     this.answered++
-    return batch[this.position++]!
+    const reader = batch[this.position++]!
+    reader.readsAnswered++
+    return reader
   }
 
   /** The request to answer here, if the answer that `next` was last called for is a stand-in's. */

@@ -19,6 +19,7 @@ export class ReadsAfter {
     this.sessions.push(connection.session)
     this.connections.push(connection.connection)
     this.seqs.push(connection.seq)
+    connection.readsSent++
   }
 
   /** What has been pushed since the last call, as one message. */

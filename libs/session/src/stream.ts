@@ -61,7 +61,7 @@ export class Stream {
     for (let i = 0; i < ends.length; i++) {
       if (parked.length === 0) throw new Error("the znode has answered a read that was never sent")
       const local = parked.shift()
-      connection.parkedAfter.shift()
+      connection.readsAnswered++
       if (local === undefined) run.add(connection, ends[i]!)
       else run.replace(connection, ends[i]!, this.core.answerLocal(connection, local))
       if (watches !== undefined && watches[registered]?.index === i) {
@@ -159,13 +159,13 @@ export class Stream {
       )
     }
     connection.pending.shift()
+    const readsBefore = connection.readsBefore.shift() ?? 0
     if (this.core.standalone.isHouse(connection)) {
       this.finishedForLocal(connection, txn)
       return
     }
-    const first = connection.parkedAfter.peek()
-    if (first !== undefined && first < txn.seq) {
-      // A read that was to come before this write is lost, or late: it cannot be answered in its place any more.
+    if (connection.readsAnswered < readsBefore) {
+      // A read from before this write is lost, or late between two processes: its answer cannot come in order any more.
       this.core.close(connection, "a read was overtaken by the write after it")
       return
     }

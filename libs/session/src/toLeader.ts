@@ -59,6 +59,7 @@ export class ToLeader {
     const { xid, op, buffer, start, end, trace } = request
     const write = new WriteRequest(session, made, ++connection.seq, xid, op, identity, buffer, start, end, trace)
     connection.pending.push(write)
+    connection.readsBefore.push(connection.readsSent)
     if (this.isOpen) this.writes.push(write)
     return write
   }

@@ -1,10 +1,11 @@
 /** Who plays: the product's services, handed in by whoever runs the simulation, so that a run may have others. */
+
+import type { Socket } from "node:net"
 import type { Supervisor } from "@zkmesh/actor"
 import type { Bus } from "@zkmesh/bus"
 import type { Sid } from "@zkmesh/numbers"
 import type { LogStore, TreeStore } from "@zkmesh/store"
 import type { Effect, Scope } from "effect"
-import type { Socket } from "node:net"
 
 export type PeerService = "election" | "broadcast" | "znode" | "session"
 export const PEER_SERVICES: ReadonlyArray<PeerService> = ["election", "broadcast", "znode", "session"]

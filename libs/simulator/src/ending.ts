@@ -1,9 +1,9 @@
 /** What must be well once the faults have ended: within a bounded time everybody serves, and all is as it was promised. */
 import { hex } from "@zkmesh/numbers"
 import { CreateMode } from "@zkmesh/protocol"
+import { Violation } from "./checks/violation.ts"
 import type { ScriptedClient } from "./clients/client.ts"
 import type { Operation } from "./clients/operations.ts"
-import { Violation } from "./checks/violation.ts"
 import type { World } from "./world.ts"
 
 /** Far more than two elections and the expiry of the longest session take. */
@@ -37,7 +37,11 @@ export class Ending {
         client.ask(operation, () => missing--)
       }
     }
-    this.within(what, () => missing === 0, () => `${missing} requests without an answer`)
+    this.within(
+      what,
+      () => missing === 0,
+      () => `${missing} requests without an answer`
+    )
   }
 
   private within(what: string, isDone: () => boolean, detail: () => string): void {
@@ -83,10 +87,12 @@ export class Ending {
     const reads = model
       .paths()
       .filter((path) => path !== "/")
-      .flatMap((path): ReadonlyArray<Operation> => [
-        { kind: "get", path, watch: false },
-        { kind: "children", path, watch: false }
-      ])
+      .flatMap(
+        (path): ReadonlyArray<Operation> => [
+          { kind: "get", path, watch: false },
+          { kind: "children", path, watch: false }
+        ]
+      )
     const mark: Operation = { kind: "create", path: "/q/end-", data: "", mode: CreateMode.PERSISTENT_SEQUENTIAL }
     this.ask([mark, ...reads], this.alive, "everything is read")
   }

@@ -50,7 +50,9 @@ export class Observer {
 
   heard({ local, remote, protocol, event, messages, detail }: Heard): void {
     if (event !== "Received") {
-      this.count(event === "Broken" ? `${protocol}: broken, ${detail.slice(0, detail.indexOf(":"))}` : `${protocol}: opened`)
+      this.count(
+        event === "Broken" ? `${protocol}: broken, ${detail.slice(0, detail.indexOf(":"))}` : `${protocol}: opened`
+      )
       this.tell(remote, local, event === "Broken" ? `link broken, ${detail}` : "link opened")
       return
     }
@@ -90,7 +92,10 @@ export class Observer {
     }
   }
 
-  private sessions({ txns }: { txns: ReadonlyArray<{ sessionChange?: SessionChange | undefined }> }, now: number): void {
+  private sessions(
+    { txns }: { txns: ReadonlyArray<{ sessionChange?: SessionChange | undefined }> },
+    now: number
+  ): void {
     for (const { sessionChange } of txns) {
       if (sessionChange === undefined || sessionChange.record === undefined) continue
       this.expiry.opened(sessionChange.record.id, sessionChange.record.timeoutMs, now)
@@ -117,7 +122,7 @@ interface SessionChange {
   readonly record?: { readonly id: number; readonly timeoutMs: number }
 }
 
-const SHOWN = ["sid", "leader", "role", "state", "round", "epoch", "acceptedEpoch", "currentEpoch", "counts", "last"]
+const SHOWN = ["reason", "sid", "leader", "role", "state", "round", "epoch", "acceptedEpoch", "currentEpoch", "counts", "last"]
 const ZXIDS = ["zxid", "previous", "after", "lastZxid", "committed", "applied"]
 
 /** A message in a line: its name and what is worth knowing of it. */

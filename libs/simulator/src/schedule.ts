@@ -13,12 +13,28 @@ export type Fault =
   | { readonly kind: "split"; readonly at: number; readonly forMs: number; readonly sides: number }
   | { readonly kind: "broker restart"; readonly at: number; readonly forMs: number }
   | { readonly kind: "broker lost"; readonly at: number; readonly forMs: number; readonly unit: number }
-  | { readonly kind: "slow disk"; readonly at: number; readonly forMs: number; readonly peer: number; readonly factor: number }
+  | {
+      readonly kind: "slow disk"
+      readonly at: number
+      readonly forMs: number
+      readonly peer: number
+      readonly factor: number
+    }
   | { readonly kind: "failing disk" | "full disk"; readonly at: number; readonly forMs: number; readonly peer: number }
-  | { readonly kind: "empty database" | "old database"; readonly at: number; readonly forMs: number; readonly peer: number }
+  | {
+      readonly kind: "empty database" | "old database"
+      readonly at: number
+      readonly forMs: number
+      readonly peer: number
+    }
   | { readonly kind: "loss" | "duplication"; readonly at: number; readonly forMs: number; readonly chance: number }
   | { readonly kind: "slow network"; readonly at: number; readonly forMs: number; readonly factor: number }
-  | { readonly kind: "client move" | "client death"; readonly at: number; readonly forMs: number; readonly client: number }
+  | {
+      readonly kind: "client move" | "client death"
+      readonly at: number
+      readonly forMs: number
+      readonly client: number
+    }
 
 export type FaultKind = Fault["kind"]
 

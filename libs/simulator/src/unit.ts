@@ -135,10 +135,12 @@ const withStores = (
   member: Member,
   stores: Context.Context<LogStore | TreeStore>
 ): Effect.Effect<void, unknown, Scope.Scope | Bus | Supervisor> =>
-  cast.service(service, member).pipe(
-    Effect.provideService(LogStore, Context.get(stores, LogStore)),
-    Effect.provideService(TreeStore, Context.get(stores, TreeStore))
-  )
+  cast
+    .service(service, member)
+    .pipe(
+      Effect.provideService(LogStore, Context.get(stores, LogStore)),
+      Effect.provideService(TreeStore, Context.get(stores, TreeStore))
+    )
 
 const reasonOf = (cause: Cause.Cause<unknown>): string => {
   const messages: Array<string> = []

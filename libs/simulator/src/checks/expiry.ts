@@ -35,6 +35,9 @@ export class ExpiryChecks {
     const since = Math.max(this.heardAt.get(session) ?? 0, this.establishedAt.get(sid) ?? 0)
     if (now - since >= timeoutMs * this.slack) return
     const ms = Math.round(now - since)
-    throw new Violation("expiry", `session ${hex(session)} is expired ${ms} ms after a sign of life, of ${timeoutMs} ms`)
+    throw new Violation(
+      "expiry",
+      `session ${hex(session)} is expired ${ms} ms after a sign of life, of ${timeoutMs} ms`
+    )
   }
 }

@@ -25,21 +25,33 @@ export class ZabChecks {
     this.databases = databases
   }
 
-  /** Integrity, and one proposer per epoch. */
+  /** Integrity, and one leader per epoch: what a leader publishes first tells that it is established. */
   published(message: FanOut): void {
+    const { leader } = message
+    this.establishes(leader, message.epoch)
     if (message._tag !== "Propose") return
     const entries = new EntryReader(message.batch.bytes)
     while (entries.next()) {
       const txn = txnOf(entries)
       const before = this.proposed.get(txn.zxid)
       if (before !== undefined && before !== txn.hash) {
-        throw new Violation("proposed twice", `${hex(txn.zxid)} by server ${message.leader}`)
+        throw new Violation("proposed twice", `${hex(txn.zxid)} by server ${leader}`)
       }
-      const leader = this.leaders.get(epochOf(txn.zxid))
-      if (leader !== message.leader) {
-        throw new Violation("Leadership", `${message.leader} proposes ${hex(txn.zxid)}, led by ${leader ?? "nobody"}`)
-      }
+      if (epochOf(txn.zxid) !== message.epoch) throw new Violation("Leadership", `${leader} proposes ${hex(txn.zxid)}`)
       this.proposed.set(txn.zxid, txn.hash)
+    }
+  }
+
+  /** Leadership, and PrimaryIntegrity: a leader begins with all that was ever delivered. */
+  private establishes(sid: Sid, epoch: number): void {
+    const other = this.leaders.get(epoch)
+    if (other === sid) return
+    if (other !== undefined) throw new Violation("Leadership", `epoch ${epoch} is led by ${other} and by ${sid}`)
+    this.leaders.set(epoch, sid)
+    this.established.set(epoch, this.history.txns.length)
+    const { last } = this.history
+    if (last > 0 && !holds(this.databases.get(sid)!(), last)) {
+      throw new Violation("PrimaryIntegrity", `${sid} leads epoch ${epoch} without committed ${hex(last)}`)
     }
   }
 
@@ -91,27 +103,17 @@ export class ZabChecks {
     if (isNew) this.isOnAQuorum(history.txns.at(-1)!)
   }
 
-  /** Leadership, and PrimaryIntegrity: a leader begins with all that was ever delivered. */
+  /** A znode takes its role when it has been told all that its epoch began with. */
   private takesRole(sid: Sid, { role, epoch }: RoleChange): void {
-    const told = this.told.get(sid) ?? 0
-    if (role !== "leading") {
-      const least = this.established.get(epoch)
-      if (least === undefined) throw new Violation("Leadership", `${sid} follows in epoch ${epoch}, led by nobody`)
-      if (least > 0 && told < this.history.txns[least - 1]!.zxid) {
-        throw new Violation("PrimaryIntegrity", `${sid} follows in epoch ${epoch} without all of its past`)
-      }
-      return
+    const least = this.established.get(epoch)
+    if (least === undefined || (role === "leading" && this.leaders.get(epoch) !== sid)) {
+      throw new Violation(
+        "Leadership",
+        `${sid} is ${role} in epoch ${epoch}, led by ${this.leaders.get(epoch) ?? "nobody"}`
+      )
     }
-    const other = this.leaders.get(epoch)
-    if (other !== undefined && other !== sid) {
-      throw new Violation("Leadership", `epoch ${epoch} is led by ${other} and by ${sid}`)
-    }
-    if (other === undefined) {
-      this.leaders.set(epoch, sid)
-      this.established.set(epoch, this.history.txns.length)
-    }
-    if (told < this.history.last && other === undefined) {
-      throw new Violation("PrimaryIntegrity", `${sid} leads epoch ${epoch} from ${hex(told)} of ${hex(this.history.last)}`)
+    if (least > 0 && (this.told.get(sid) ?? 0) < this.history.txns[least - 1]!.zxid) {
+      throw new Violation("PrimaryIntegrity", `${sid} is ${role} in epoch ${epoch} without all of its past`)
     }
   }
 

@@ -247,16 +247,18 @@ export class ScriptedClient {
       this.notified(reader)
       return
     }
-    if (header.zxid > 0) this.sees(header.zxid)
+    if (header.zxid > 0) this.sees(header.zxid, header.xid)
     if (header.xid === Xid.ping) return
     const sent = this.outstanding.shift()
     if (sent === undefined || sent.xid !== header.xid) {
       throw new Violation("order", `${this.name} is answered ${header.xid} where ${sent?.xid ?? "nothing"} is due`)
     }
-    const outcome: Outcome =
-      header.err === ErrorCode.OK ? readOutcome(sent.operation, reader) : { err: header.err }
+    const outcome: Outcome = header.err === ErrorCode.OK ? readOutcome(sent.operation, reader) : { err: header.err }
     this.answers++
-    this.host.said(this.name, `is answered ${nameOf(sent.operation)} (${sent.xid}): ${header.err} at ${hex(header.zxid)}`)
+    this.host.said(
+      this.name,
+      `is answered ${nameOf(sent.operation)} (${sent.xid}): ${header.err} at ${hex(header.zxid)}`
+    )
     if (isWrite(sent.operation)) this.wrote(sent, header.zxid, outcome)
     else this.hasRead(sent, header.zxid, outcome)
     sent.onAnswer?.(outcome)
@@ -267,7 +269,7 @@ export class ScriptedClient {
   }
 
   /** Everything that it watches and that has changed by then, it must have been told. */
-  private sees(zxid: Zxid): void {
+  private sees(zxid: Zxid, xid: number): void {
     if (zxid < this.lastZxid) {
       throw new Violation("backwards", `${this.name} has seen ${hex(this.lastZxid)} and is answered at ${hex(zxid)}`)
     }
@@ -277,7 +279,10 @@ export class ScriptedClient {
       for (const [path, since] of this.armed[table]) {
         const due = model.fires(table, path, since)
         if (due !== undefined && due <= zxid) {
-          throw new Violation("watch", `${this.name}'s ${table} watch on ${path} was due at ${hex(due)}, sees ${hex(zxid)}`)
+          throw new Violation(
+            "watch",
+            `${this.name}'s ${table} watch on ${path} was due at ${hex(due)}, before the answer to ${xid} at ${hex(zxid)}`
+          )
         }
       }
     }
@@ -301,7 +306,8 @@ export class ScriptedClient {
       this.armed[table].delete(path)
       used++
     }
-    if (used === 0) throw new Violation("watch", `${this.name} hears of event ${type} at ${path}, which it does not watch`)
+    if (used === 0)
+      throw new Violation("watch", `${this.name} hears of event ${type} at ${path}, which it does not watch`)
   }
 
   private wrote(sent: Sent, zxid: Zxid, outcome: Outcome): void {

@@ -2,7 +2,7 @@
 import {
   type Acl,
   CreateMode,
-  JuteReader,
+  type JuteReader,
   JuteWriter,
   type MultiWrite,
   OpCode,

@@ -91,7 +91,8 @@ export class BrokerNet {
   leave(station: Station): void {
     this.timeline.after(MOURNING_MS, () => {
       this.stations.delete(station)
-      for (const [subject, all] of this.subscribers) if (all.delete(station) && all.size === 0) this.subscribers.delete(subject)
+      for (const [subject, all] of this.subscribers)
+        if (all.delete(station) && all.size === 0) this.subscribers.delete(subject)
     })
   }
 

@@ -3,7 +3,7 @@
  * having been told. It may be slow, full, or fail.
  */
 import { LogStore, type MemoryDatabase, memoryLayer, StoreError, type TreeStore } from "@zkmesh/store"
-import { Context, Effect, Layer } from "effect"
+import { type Context, Effect, Layer } from "effect"
 import type { SimProcess } from "./process.ts"
 import type { Random } from "./random.ts"
 import type { Timeline } from "./timeline.ts"
