@@ -65,6 +65,8 @@ export class Streams {
   }
 
   read(link: LinkId, message: Reads): void {
+    // What comes by a link that has just been broken is nobody's: no answer to it may be left lying for the next reader.
+    if (!this.outboxes.has(link)) return
     if (this.txns.length > 0 || (this.reader !== undefined && this.reader !== link)) this.putInLine()
     const { requests, identities, sessions } = message
     for (let i = 0; i < requests.length; i++) {
@@ -76,6 +78,7 @@ export class Streams {
 
   /** False if a read has come too late: what comes after its write has been applied already, and cannot be undone. */
   readAfter(link: LinkId, message: ReadsAfter): boolean {
+    if (!this.outboxes.has(link)) return true
     const { requests, identities, sessions, connections, seqs } = message
     for (let i = 0; i < requests.length; i++) {
       const session = sessions[i]!
