@@ -62,7 +62,7 @@ export class Leader {
     this.state.note(`learner ${learner.sid} has gone: ${detail}`)
     this.drop(learner)
     this.liveness.check()
-    if (this.phase === "broadcast") this.voting.tellSynced()
+    if (this.phase === "broadcast" && learner.isSynced) this.voting.tellSynced()
   }
 
   private drop(learner: LearnerHandle): void {
@@ -74,7 +74,7 @@ export class Leader {
     this.state.note(`learner ${learner.sid} is sent away: ${detail}`)
     this.drop(learner)
     this.state.breakLearner(learner.link, detail)
-    if (this.phase === "broadcast") this.voting.tellSynced()
+    if (this.phase === "broadcast" && learner.isSynced) this.voting.tellSynced()
   }
 
   heard(link: LinkId, message: LearnerToLeader): void {
@@ -267,7 +267,7 @@ export class Leader {
     this.voting.establish(this.epoch)
     state.counters.syncMs = state.now - this.startedAt
     state.feed.become({ _tag: "Role", role: "leading", epoch, leader: state.config.sid }, this.history)
-    state.emit({ _tag: "ToElection", message: { _tag: "Settled", role: "leading", epoch } })
+    state.emit({ _tag: "ToElection", message: { _tag: "Settled", role: "leading", epoch, leader: state.config.sid } })
     state.note(`leading in epoch ${epoch} from ${hex(this.history)}`)
     for (const learner of this.learners.values()) if (learner.isSynced) this.upToDate(learner)
     this.liveness.established()

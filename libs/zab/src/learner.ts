@@ -224,7 +224,7 @@ export class Learner {
     const role = state.observer ? "observing" : "following"
     this.role = role
     state.feed.become({ _tag: "Role", role, epoch: this.epoch, leader: this.leader }, state.committed)
-    state.emit({ _tag: "ToElection", message: { _tag: "Settled", role, epoch: this.epoch } })
+    state.emit({ _tag: "ToElection", message: { _tag: "Settled", role, epoch: this.epoch, leader: this.leader } })
     state.note(`${role} ${this.leader} in epoch ${this.epoch}`)
   }
 

@@ -133,8 +133,7 @@ export class Peer {
       case "ElectionOpened":
         this.electionIsOpen = true
         if (this.state.membership.newest > 0) this.tellElection()
-        // An election service that has just started knows nothing of a leader that this peer has.
-        if (this.leader !== undefined || this.learner !== undefined) this.state.doubts("the election has started anew")
+        this.tellSettled()
         return
       case "ElectionBroken":
         this.electionIsOpen = false
@@ -323,6 +322,13 @@ export class Peer {
     state.counters.looking++
     state.dropQueued()
     state.feed.become({ _tag: "Role", role: "looking", epoch: state.currentEpoch, leader: 0 }, 0)
+  }
+
+  /** An election service that has just started knows nothing of a leader that this peer has. */
+  private tellSettled(): void {
+    if (this.phase !== "broadcast") return
+    const { role, epoch, leaderSid: leader } = this
+    this.state.emit({ _tag: "ToElection", message: { _tag: "Settled", role, epoch, leader } })
   }
 
   private tryLook(): void {

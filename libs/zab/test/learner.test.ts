@@ -486,4 +486,15 @@ describe("looking", () => {
       ]
     `)
   })
+
+  it("goes on as it is when the election service has started anew, and tells it so", () => {
+    const peer = new Script()
+    peer.follow(1)
+    expect(peer.pass({ _tag: "ElectionBroken" }, { _tag: "ElectionOpened" })).toMatchInlineSnapshot(`
+      [
+        "election: Settled following 1",
+      ]
+    `)
+    expect(peer.peer.role).toBe("following")
+  })
 })

@@ -1,4 +1,6 @@
 /** A whole ensemble under one seed: peers, their disks, the network, and somebody who breaks things. */
+
+import { parseConfiguration } from "@zkmesh/membership"
 import type { FanOut, Notification } from "@zkmesh/messages"
 import type { Sid } from "@zkmesh/numbers"
 import type { PeerConfig } from "@zkmesh/zab"
@@ -114,7 +116,7 @@ export class World {
   /** Who leads already, else the one with the best history. */
   private fairChoice(): Sid | undefined {
     let best: SimNode | undefined
-    for (const sid of this.checker.voters) {
+    for (const sid of this.everyVoter()) {
       const node = this.nodes.get(sid)!
       if (node.peer?.role === "leading") return sid
       const isBetter =
@@ -124,6 +126,20 @@ export class World {
       if (node.isUp && isBetter) best = node
     }
     return best?.sid
+  }
+
+  /** Also those of a configuration that some log has and nobody knows to be committed. */
+  private everyVoter(): ReadonlySet<Sid> {
+    const voters = new Set(this.checker.voters)
+    const { configuration } = this.checker
+    const committed = configuration === undefined ? 0 : parseConfiguration(configuration).version
+    for (const { disk } of this.nodes.values()) {
+      const proposed = disk.configuration?.proposed
+      if (proposed === undefined) continue
+      const { version, quorum } = parseConfiguration(proposed)
+      if (version > committed) for (const sid of quorum.voters) voters.add(sid)
+    }
+    return voters
   }
 
   notify(from: Sid, notification: Notification): void {
