@@ -155,7 +155,7 @@ describe("an ensemble in the background", () => {
   })
 
   it("that cannot start says why, and leaves no process", () => {
-    const start = zkmesh("start", "--detach", ...at, "--peers", "5")
+    const start = zkmesh("start", "--detach", ...at, "--peers", "5", "--port", `${ports[0]}`)
     assert.strictEqual(start.code, 1)
     assert.match(start.err, /holds the data of 3 voting peers[\s\S]*FAILED TO START/)
     assert.match(zkmesh("status", ...at).err, /process \d+ has ended/)
