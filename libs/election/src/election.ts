@@ -39,7 +39,13 @@ export type ElectionInput =
   /** Starts an election, with this to offer. */
   | { readonly _tag: "Look"; readonly now: number; readonly zxid: Zxid; readonly currentEpoch: number }
   /** The elected leader is established in `epoch`. */
-  | { readonly _tag: "Settled"; readonly now: number; readonly role: Role; readonly epoch: number }
+  | {
+      readonly _tag: "Settled"
+      readonly now: number
+      readonly role: Role
+      readonly epoch: number
+      readonly leader: Sid
+    }
   | { readonly _tag: "Heard"; readonly now: number; readonly notification: Notification }
   /** Who looked is gone: nothing may be said in its name until it looks again. */
   | { readonly _tag: "Stop" }
@@ -114,7 +120,7 @@ export class FastLeaderElection {
         this.look(input.now, input.zxid, input.currentEpoch)
         break
       case "Settled":
-        this.settle(input.now, input.role, input.epoch)
+        this.settle(input.now, input.role, input.epoch, input.leader)
         break
       case "Heard":
         this.hear(input.now, input.notification)
@@ -180,11 +186,15 @@ export class FastLeaderElection {
     this.consider(now)
   }
 
-  /** Later joiners compare epochs, so everybody who is settled has to name the established one. */
-  private settle(now: number, role: Role, epoch: number): void {
-    if (this.state === "idle" || this.state === "looking") return
+  /**
+   * Later joiners compare epochs, so everybody who is settled has to name the established one. Who has just been started
+   * learns here what its peer has been in the meantime: of a settled vote only the leader and the epoch count.
+   */
+  private settle(now: number, role: Role, epoch: number, leader: Sid): void {
+    if (this.state === "looking") return
+    if (this.state !== "idle" && this.vote.leader !== leader) return
     this.state = role
-    this.vote = { ...this.vote, peerEpoch: epoch }
+    this.vote = { leader, zxid: this.vote.zxid, peerEpoch: epoch }
     this.announce(now)
   }
 

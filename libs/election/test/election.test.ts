@@ -169,7 +169,7 @@ describe("an established ensemble", () => {
   it("answers whoever looks, and only them", () => {
     const election = core(1, [1])
     look(election, 1)
-    election.step({ _tag: "Settled", now: 5, role: "leading", epoch: 2 })
+    election.step({ _tag: "Settled", now: 5, role: "leading", epoch: 2, leader: 1 })
     assert.deepStrictEqual(sends(heard(election, vote(9, 0, { zxid: -1 }))), [[9, 1, "leading", 1]])
     const follower = core(1)
     look(follower, 1)
@@ -182,7 +182,7 @@ describe("an established ensemble", () => {
   it("tells everybody the established epoch", () => {
     const election = core(1, [1])
     look(election, 1)
-    const [output] = election.step({ _tag: "Settled", now: 5, role: "leading", epoch: 2 })
+    const [output] = election.step({ _tag: "Settled", now: 5, role: "leading", epoch: 2, leader: 1 })
     assert.deepInclude(output, { _tag: "Send" })
     assert.deepInclude(output?._tag === "Send" ? output.notification : {}, { peerEpoch: 2, state: "leading", to: 0 })
   })
@@ -191,6 +191,22 @@ describe("an established ensemble", () => {
 describe("a peer that has not looked yet", () => {
   it("says nothing", () => {
     assert.deepStrictEqual(heard(core(1), vote(2, 2)), [])
+  })
+
+  it("tells joiners of the leader that its peer has, if it has only just been started", () => {
+    const again = core(2)
+    again.step({ _tag: "Settled", now: 0, role: "following", epoch: 7, leader: 3 })
+    const other = core(3)
+    other.step({ _tag: "Settled", now: 0, role: "leading", epoch: 7, leader: 3 })
+    const joiner = core(1)
+    look(joiner, 1)
+    const answers = [again, other].flatMap((one) => heard(one, vote(1, 1, { round: 1 })))
+    assert.deepStrictEqual(sends(answers), [
+      [1, 3, "following", 0],
+      [1, 3, "leading", 0]
+    ])
+    const outputs = answers.flatMap((one) => (one._tag === "Send" ? heard(joiner, one.notification) : []))
+    assert.strictEqual(elected(outputs), 3)
   })
 
   it("says nothing either once it has stopped, and remembers its round when it looks again", () => {

@@ -189,7 +189,7 @@ export class Network {
         peer.epoch = lead.epoch
         peer.settled = true
         const role = peer === lead ? "leading" : peer.observer ? "observing" : "following"
-        this.step(peer, { _tag: "Settled", now: this.now, role, epoch: lead.epoch })
+        this.step(peer, { _tag: "Settled", now: this.now, role, epoch: lead.epoch, leader })
         this.forLife(peer, 100, watch)
       } else if (this.now - elected.at > PATIENCE_MS) this.look(peer)
       else this.forLife(peer, 20, poll)

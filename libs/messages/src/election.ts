@@ -31,8 +31,8 @@ export type BroadcastToElection =
   | { readonly _tag: "Members"; readonly committed: string; readonly proposed: string | undefined }
   /** Looking for a leader, with this to offer. */
   | { readonly _tag: "Look"; readonly zxid: Zxid; readonly currentEpoch: number }
-  /** The leader that was elected is established in `epoch`: later joiners are told so. */
-  | { readonly _tag: "Settled"; readonly role: Role; readonly epoch: number }
+  /** `leader` is established in `epoch`: later joiners are told so. Also to an election that has been started anew. */
+  | { readonly _tag: "Settled"; readonly role: Role; readonly epoch: number; readonly leader: Sid }
 
 export type ElectionToBroadcast =
   | {

@@ -32,7 +32,7 @@ export type SessionToZnode =
   | {
       readonly _tag: "Query"
       readonly id: number
-      readonly name?: "stats" | "ephemerals" | "digests" | "acl" | "reset" | undefined
+      readonly name?: "stats" | "ephemerals" | "digests" | "acl" | "checkpoint" | "reset" | undefined
     }
 
 export type WatchMode = "data" | "child" | "persistent" | "persistentRecursive"

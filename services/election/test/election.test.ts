@@ -8,8 +8,7 @@ import {
   type Notification,
   type Role
 } from "@zkmesh/messages"
-import type { Sid } from "@zkmesh/numbers"
-import { zxid } from "@zkmesh/numbers"
+import { type Sid, zxid } from "@zkmesh/numbers"
 import { Effect, Exit, Queue, Scope } from "effect"
 import { runElection } from "../src/index.ts"
 
@@ -17,7 +16,7 @@ const VOTERS = [1, 2, 3]
 
 interface Peer {
   readonly look: (counter: number, currentEpoch?: number) => void
-  readonly settled: (role: Role, epoch: number) => void
+  readonly settled: (role: Role, epoch: number, leader: Sid) => void
   /** The next decision. */
   readonly elected: Effect.Effect<Sid>
   readonly broken: Effect.Effect<string>
@@ -61,7 +60,7 @@ const startPeer = (sid: Sid, observer = false): Effect.Effect<Peer, never, Bus |
     yield* redial
     return {
       look: (counter, currentEpoch = 1) => link?.send({ _tag: "Look", zxid: zxid(1, counter), currentEpoch }),
-      settled: (role, epoch) => link?.send({ _tag: "Settled", role, epoch }),
+      settled: (role, epoch, leader) => link?.send({ _tag: "Settled", role, epoch, leader }),
       elected: Queue.take(decisions),
       broken: Queue.take(ends),
       redial,
@@ -92,8 +91,8 @@ describe("the election service", () => {
       two.look(3)
       assert.strictEqual(yield* one.elected, 2)
       assert.strictEqual(yield* two.elected, 2)
-      one.settled("following", 2)
-      two.settled("leading", 2)
+      one.settled("following", 2, 2)
+      two.settled("leading", 2, 2)
       const [late, observer] = [yield* startPeer(3), yield* startPeer(9, true)]
       const started = performance.now()
       late.look(99)
