@@ -1,4 +1,7 @@
-/** The two that are compared, configured alike. */
+/** The servers that are compared, configured alike. */
+import { existsSync, renameSync, rmSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { run } from "../setup/processes.ts"
 import { Ensemble } from "../setup/zkmesh.ts"
 import { ZooKeeper } from "../setup/zookeeper.ts"
 
@@ -13,7 +16,7 @@ const SETTINGS = [
   `DigestAuthenticationProvider.superDigest=${SUPER_DIGEST}`
 ]
 
-/** A quorum of one: it answers as every server of an ensemble does, and needs one JVM. */
+/** Debian's has no `classPath`. A quorum of one: it answers as every server of an ensemble does, and needs one JVM. */
 export const startZooKeeper = (classPath?: string): Promise<ZooKeeper> =>
   ZooKeeper.start(1, SETTINGS, {
     ...(classPath === undefined ? {} : { classPath }),
@@ -24,3 +27,21 @@ export const startZooKeeper = (classPath?: string): Promise<ZooKeeper> =>
 
 export const startEnsemble = (): Promise<Ensemble> =>
   Ensemble.start(3, [...SETTINGS, `tickTime=${TICK_MS}`, `znode.container.checkIntervalMs=${SWEEP_MS}`])
+
+const POM = join(import.meta.dirname, "newer", "pom.xml")
+const JARS = resolve(import.meta.dirname, "../../node_modules/.cache/zookeeper-3.9.5")
+
+/** Where the jars of ZooKeeper 3.9.5 are; Maven brings them, once. */
+export const newerClassPath = async (): Promise<string> => {
+  if (!existsSync(JARS)) {
+    // Whole, or not there at all: another run may look at the same time.
+    const incoming = `${JARS}.${process.pid}`
+    const goal = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
+    const args = ["-q", "-B", "-f", POM, goal, `-DoutputDirectory=${incoming}`]
+    await run({ name: "mvn", command: "/usr/bin/mvn", args, timeoutMs: 240_000 })
+    if (existsSync(JARS)) rmSync(incoming, { recursive: true })
+    else renameSync(incoming, JARS)
+  }
+  // Debian's configuration beside them: without one the logging library would warn of it.
+  return `/etc/zookeeper/conf:${JARS}/*`
+}

@@ -1,4 +1,5 @@
 import type {
+  AppliedTxn,
   FrontendToSession,
   PrepareToSession,
   Role,
@@ -6,6 +7,7 @@ import type {
   SessionToPrepare,
   SessionToZnode,
   Stats,
+  WriteRequest,
   ZnodeToSession
 } from "@zkmesh/messages"
 import type { SessionId, Sid, Zxid } from "@zkmesh/numbers"
@@ -32,6 +34,9 @@ export interface SessionOptions {
   readonly readOnlyAfterMs?: number | undefined
   /** Hears how many watches an event has fired. */
   readonly onFired?: ((type: EventType, count: number) => void) | undefined
+  /** For an audit: hears what each write of a client of this peer's has become, and what went with a session. */
+  readonly onWritten?: ((request: WriteRequest, txn: AppliedTxn) => void) | undefined
+  readonly onEnded?: ((session: SessionId, events: AppliedTxn["events"]) => void) | undefined
   /** What the service has measured, for an operator who asks; and when that begins anew. */
   readonly figures?: (() => Stats) | undefined
   readonly onReset?: (() => void) | undefined

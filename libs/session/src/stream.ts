@@ -99,7 +99,9 @@ export class Stream {
       const change = txn.sessionChange
       if (change !== undefined && change.kind !== "closed") this.opened(change.record, change.resumed, now)
       if (txn.seq > 0) this.finished(txn)
-      if (change?.kind === "closed") this.closed(change.id)
+      if (change?.kind !== "closed") continue
+      this.core.options.onEnded?.(change.id, txn.events)
+      this.closed(change.id)
     }
     if (traces !== undefined) this.core.watchers.note(false)
     this.zxid = message.zxid
@@ -159,6 +161,7 @@ export class Stream {
       )
     }
     connection.pending.shift()
+    this.core.options.onWritten?.(write, txn)
     const readsBefore = connection.readsBefore.shift() ?? 0
     if (this.core.standalone.isHouse(connection)) {
       this.finishedForLocal(connection, txn)

@@ -110,6 +110,16 @@ describe("order within a session", () => {
     assert.deepStrictEqual(h.got(1), ["1@102", "2@103", "Close the session is closed"])
   })
 
+  it("hears nothing behind closeSession, so that the replies before it still come", () => {
+    const h = new Harness().started()
+    h.client(1)
+    h.ask(1, "set 1", "close 2", "set 3", "get 4")
+    assert.deepStrictEqual(h.sent().writes, ["1#1", "2#2"])
+    h.apply()
+    h.apply()
+    assert.deepStrictEqual(h.got(1), ["1@102", "2@103", "Close the session is closed"])
+  })
+
   it("finishes the writes of a client that has gone, and drops answers for it", () => {
     const h = new Harness().started()
     const session = h.client(1)

@@ -24,7 +24,8 @@ import {
   writeAcls,
   writeMultiEnd,
   writeMultiHeader,
-  writeWhoAmIResponse
+  writeWhoAmIResponse,
+  Xid
 } from "@zkmesh/protocol"
 import { type AclList, isAllowed, maskAcl } from "./acl.ts"
 import { NodeWriter } from "./nodewriter.ts"
@@ -116,7 +117,7 @@ export class ReadBatch {
       case OpCode.getChildren2:
         return this.getChildren(request, identity)
       case OpCode.ping:
-        return this.ping(request)
+        return this.ping()
       case OpCode.getACL:
         return this.getAcl(request, identity)
       case OpCode.getAllChildrenNumber:
@@ -137,8 +138,9 @@ export class ReadBatch {
     }
   }
 
-  private ping(request: ClientRequest): number {
-    this.out.emptyReply(request.xid, this.tree.zxid, ErrorCode.OK)
+  /** By the xid that pings have, whichever this one came by: so does ZooKeeper. */
+  private ping(): number {
+    this.out.emptyReply(Xid.ping, this.tree.zxid, ErrorCode.OK)
     return ErrorCode.OK
   }
 

@@ -302,6 +302,8 @@ export class ZnodeCore {
       return { acl: this.tree.aclOf(ROOT).map(({ perms, id }) => ({ perms, scheme: id.scheme, id: id.id })) }
     }
     if (question === "reset") this.options.onReset?.()
+    // The next look at what has changed writes it down.
+    if (question === "checkpoint") this.checkpointedMs = Number.NEGATIVE_INFINITY
     // The numbers, and what this service and broadcast have measured.
     const figures = { ...statsAt(this.broadcastStats, "figures"), ...this.options.figures?.() }
     return { ...this.stats(), figures }

@@ -84,8 +84,9 @@ describe("reads (§5.4)", () => {
     assert.equal(get(client, OpCode.getData, null).err, ErrorCode.MARSHALLINGERROR)
     assert.equal(client.read(OpCode.getData, (w) => w.int(99)).err, ErrorCode.MARSHALLINGERROR)
   })
-  it("ping: no body, the zxid", () => {
+  it("ping: no body, the zxid, and its own xid", () => {
     const reply = client.read(OpCode.ping, () => {})
+    assert.equal(reply.xid, Xid.ping)
     assert.equal(reply.zxid, client.world.tree.zxid)
     assert.equal(reply.body.remaining, 0)
   })

@@ -20,7 +20,8 @@ import {
   writeSetACLRequest,
   writeSetDataRequest,
   writeVersionedPathRequest,
-  writeWatchedPathRequest
+  writeWatchedPathRequest,
+  Xid
 } from "@zkmesh/protocol"
 import { EntryReader, type TxnBatch } from "@zkmesh/txn"
 import { Applier, OPEN_ACL, Preparer, ReadBatch, type ReadResults, Tree, type Verdict } from "../src/index.ts"
@@ -214,7 +215,7 @@ export class Client {
     const results = reads.take()
     assert.deepEqual(results.ends, [results.buffer.length])
     const reply = readReply(results.buffer)
-    assert.equal(reply.xid, 55)
+    assert.equal(reply.xid, op === OpCode.ping ? Xid.ping : 55)
     return { ...reply, watches: results.watches }
   }
 
