@@ -227,19 +227,24 @@ export class LogTracing {
     return found
   }
 
-  /** The acknowledgement that made the quorum: of the first one of each peer, in the order in which they came. */
+  /**
+   * The acknowledgement that made the quorum: of the first one of each peer the last that came before the commit. Of those
+   * that came in one pass with it, it is the one that completed a majority.
+   */
   private quorumAck(zxid: Zxid, before: number): { readonly who: Sid; readonly at: number } | undefined {
     const { acks, published } = this
     const row = published.covering(zxid)
     const since = row === 0 ? 0 : published.value(row, 2)
-    const first = new Map<Sid, number>()
+    const first = new Map<Sid, { readonly at: number; readonly age: number }>()
     for (let age = 1; age <= acks.size; age++) {
       const at = acks.value(age, 2)
       if (at < since) break
-      if (at <= before && acks.value(age, 0) >= zxid) first.set(acks.value(age, 1), at)
+      if (at <= before && acks.value(age, 0) >= zxid) first.set(acks.value(age, 1), { at, age })
     }
-    const order = [...first].map(([who, at]) => ({ who, at })).sort((a, b) => a.at - b.at)
-    return order[Math.min(Math.floor(this.voters() / 2), order.length - 1)]
+    const order = [...first].map(([who, { at, age }]) => ({ who, at, age })).sort((a, b) => b.age - a.age)
+    const last = order.at(-1)
+    const counted = order[Math.floor(this.voters() / 2)]
+    return counted !== undefined && counted.at === last?.at ? counted : last
   }
 
   private range(first: Zxid, last: Zxid) {
