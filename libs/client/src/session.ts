@@ -20,6 +20,7 @@ import { Connection } from "./connection.ts"
 import type { Chroot, Endpoint } from "./connectString.ts"
 import { ZkError } from "./errors.ts"
 import { Identities } from "./identities.ts"
+import { ReadWriteSearch } from "./readWriteSearch.ts"
 import { RequestQueue } from "./requests.ts"
 import { type WatchEvent, type WatchEventType, type Watcher, WatchTable } from "./watches.ts"
 
@@ -82,6 +83,7 @@ export class Session {
   private nextServer = 0
   private failures = 0
   private redial: NodeJS.Timeout | undefined
+  private search: ReadWriteSearch | undefined
   private closing = false
   private closed: Promise<void> | undefined
   private readonly requests = new RequestQueue()
@@ -175,7 +177,17 @@ export class Session {
     this.writeWatches()
     this.requests.writeTo(this.writer)
     connection.flushSoon(this.writer)
+    if (response.readOnly) this.lookForWrites(connection)
     this.setState(response.readOnly ? "CONNECTEDREADONLY" : "CONNECTED")
+  }
+
+  /** Reads are better than nothing, but only for as long as there is no server that takes writes. */
+  private lookForWrites(connection: Connection): void {
+    const { servers, tls } = this.options
+    this.search = new ReadWriteSearch(servers, this.nextServer, tls, (index) => {
+      this.nextServer = index
+      connection.close(new Error("another server takes writes"))
+    })
   }
 
   private writeWatches(): void {
@@ -244,6 +256,7 @@ export class Session {
   private onClose(connection: Connection, reason: Error): void {
     if (connection !== this.connection) return
     this.connection = undefined
+    this.search?.stop()
     // What it left unsent belongs to requests that now fail with it.
     this.writer.rewind()
     this.requests.failSent(ErrorCode.CONNECTIONLOSS, reason)
@@ -267,6 +280,7 @@ export class Session {
     if (this.ended !== undefined) return
     const connection = this.connection
     this.connection = undefined
+    this.search?.stop()
     clearTimeout(this.redial)
     this.setState(state)
     connection?.close(new Error(state))

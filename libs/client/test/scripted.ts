@@ -3,6 +3,8 @@ import net from "node:net"
 import tls from "node:tls"
 import { FrameSplitter, JuteReader, JuteWriter, readRequestHeader, writeConnectResponse } from "@zkmesh/protocol"
 
+const ISRO = Buffer.from("isro").readInt32BE(0)
+
 /** A request as the script sees it, and what it may do about it: real servers never do the worst of it. */
 export interface Exchange {
   /** Which connection of the server it came by: 1, 2, … */
@@ -21,10 +23,11 @@ export interface ScriptedServer {
   readonly close: () => Promise<void>
 }
 
-/** A server that grants every session and leaves the rest to a script. */
+/** A server that grants every session and leaves the rest to a script; a read-only one says so. */
 export const startScripted = async (
   script: (exchange: Exchange) => void,
-  secure?: tls.TlsOptions
+  secure?: tls.TlsOptions,
+  readOnly = false
 ): Promise<ScriptedServer> => {
   const sockets = new Set<net.Socket>()
   let connections = 0
@@ -40,7 +43,12 @@ export const startScripted = async (
     let greeted = false
     socket.on("data", (chunk) => {
       splitter.push(chunk)
-      while (splitter.next() === "frame") {
+      for (let found = splitter.next(); found !== "more"; found = splitter.next()) {
+        if (found === "badLength") {
+          // No length at all, but the four-letter word that asks what it is.
+          socket.end(splitter.length === ISRO ? (readOnly ? "ro" : "rw") : "")
+          return
+        }
         const reader = new JuteReader(splitter.buffer, splitter.start, splitter.end)
         if (greeted) {
           const { xid, type } = readRequestHeader(reader)
@@ -50,7 +58,7 @@ export const startScripted = async (
         greeted = true
         send((w) => {
           const at = w.beginFrame()
-          writeConnectResponse(w, { timeoutMs: 10_000, sessionId: 77, password: new Uint8Array(16), readOnly: false })
+          writeConnectResponse(w, { timeoutMs: 10_000, sessionId: 77, password: new Uint8Array(16), readOnly })
           w.endFrame(at)
         })
       }

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process"
 import { once } from "node:events"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
+import net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
@@ -163,5 +164,47 @@ describe("TLS", () => {
     assert.match(String(reason), /self-signed/)
     await wary.close()
     await server.close()
+  })
+})
+
+describe("a server that takes no writes", () => {
+  it("is good enough until one is found that does", async () => {
+    const readOnly = await startScripted(decent, undefined, true)
+    const readWrite = await startScripted(decent)
+    const states: Array<string> = []
+    const client = new ZkClient(`${readOnly.address},${readWrite.address}`, { readOnly: true, inOrder: true })
+    client.on("state", (state) => states.push(state))
+    const connected = async (wanted: string): Promise<void> => {
+      while (client.state !== wanted) await once(client, "state", { signal: AbortSignal.timeout(10_000) })
+    }
+    await connected("CONNECTEDREADONLY")
+    assert.strictEqual(client.server, readOnly.address)
+    assert.strictEqual((await client.getData("/a")).data?.toString(), "data")
+    await connected("CONNECTED")
+    assert.strictEqual(client.server, readWrite.address)
+    assert.deepStrictEqual(states, ["CONNECTEDREADONLY", "CONNECTING", "CONNECTED"])
+    await client.close()
+    await readOnly.close()
+    await readWrite.close()
+  })
+
+  it("is not left for another one of its kind, or for nobody", async () => {
+    let asked = 0
+    const nobody = net.createServer((socket) => {
+      asked++
+      socket.end("ro")
+    })
+    nobody.listen(0, "127.0.0.1")
+    await once(nobody, "listening")
+    const { port } = nobody.address() as net.AddressInfo
+    const readOnly = await startScripted(decent, undefined, true)
+    const client = new ZkClient(`${readOnly.address},127.0.0.1:${port}`, { readOnly: true, inOrder: true })
+    await client.connected(5000)
+    while (asked < 2) await once(nobody, "connection", { signal: AbortSignal.timeout(10_000) })
+    assert.strictEqual(client.state, "CONNECTEDREADONLY")
+    assert.strictEqual((await client.getData("/a")).data?.toString(), "data")
+    await client.close()
+    nobody.close()
+    await readOnly.close()
   })
 })
