@@ -346,7 +346,10 @@ export class RemoteBus implements Post, LinkHome {
   private flushNeighbour(neighbour: Neighbour): void {
     this.unsent.delete(neighbour)
     neighbour.flush()
-    if (neighbour.isIdle) this.neighbours.delete(neighbour.incarnation)
+    // The same process may have come back under its name since, with links of its own.
+    if (neighbour.isIdle && this.neighbours.get(neighbour.incarnation) === neighbour) {
+      this.neighbours.delete(neighbour.incarnation)
+    }
   }
 
   /** One subscription at the broker for all listeners of this process to the same subject. */
