@@ -1,5 +1,8 @@
 export type { AdminSettings, Member, Subject } from "./commands/command.ts"
+export { type LogSwitch, logLevelRoute } from "./commands/logLevel.ts"
 export { commandRoutes } from "./commands/routes.ts"
+export { type SnapshotOptions, snapshotRoute } from "./commands/snapshot.ts"
 export { healthRoutes } from "./health.ts"
 export { type HttpEndpoint, json, ListenError, serveHttp } from "./http.ts"
 export { serveMetrics } from "./metrics.ts"
+export { traceRoutes } from "./traces.ts"

@@ -2,22 +2,43 @@ import type { Knobs } from "@zkmesh/config"
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import type { LogLevel } from "effect/LogLevel"
+import * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 
 const LEVELS = { trace: "Trace", debug: "Debug", info: "Info", warn: "Warn", error: "Error" } as const
+type LevelName = keyof typeof LEVELS
 
-/** Log lines on stderr: pretty for a person at a terminal, one JSON object each for everything else. */
-export const loggingLayer = (knobs: Knobs, level: LogLevel | undefined): Layer.Layer<never> => {
+/** The least severe level that is logged by this process; the admin server may change it at any time. */
+export const logSwitch = {
+  level: "Info" as LogLevel.LogLevel,
+  get name(): string {
+    return this.level.toLowerCase()
+  },
+  /** False if there is no level of this name. */
+  set(name: string): boolean {
+    if (!Object.hasOwn(LEVELS, name)) return false
+    this.level = LEVELS[name as LevelName]
+    return true
+  }
+}
+
+/**
+ * Log lines on stderr: pretty for a person at a terminal, one JSON object each for everything else. All of them come as
+ * far as this logger, which drops what is below the level of the moment.
+ */
+export const loggingLayer = (knobs: Knobs, level: LogLevel.LogLevel | undefined): Layer.Layer<never> => {
   const format = knobs["logger.format"]
   const pretty = format === "pretty" || (format === "auto" && process.stderr.isTTY === true)
   const logger = pretty ? Logger.consolePretty({ colors: process.stderr.isTTY === true }) : Logger.consoleJson
+  logSwitch.level = level ?? LEVELS[knobs["logger.level"]]
+  const switched = Logger.make<unknown, void>((options) => {
+    const isAudit = options.fiber.getRef(References.CurrentLogAnnotations)["logger"] === "audit"
+    if (isAudit || LogLevel.isGreaterThanOrEqualTo(options.logLevel, logSwitch.level)) logger.log(options)
+  })
   return Layer.mergeAll(
-    Logger.layer([logger]),
+    Logger.layer([switched]),
     Layer.succeedContext(
-      Context.make(References.MinimumLogLevel, level ?? LEVELS[knobs["logger.level"]]).pipe(
-        Context.add(Logger.LogToStderr, true)
-      )
+      Context.make(References.MinimumLogLevel, "All" as LogLevel.LogLevel).pipe(Context.add(Logger.LogToStderr, true))
     )
   )
 }

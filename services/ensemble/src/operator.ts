@@ -4,9 +4,12 @@ import { CurrentHealth, Health } from "@zkmesh/health"
 import { CurrentMetrics, Registry } from "@zkmesh/metrics"
 import type { Sid } from "@zkmesh/numbers"
 import { frontendsOf } from "@zkmesh/service-frontend"
+import { CurrentTelemetry } from "@zkmesh/telemetry"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { adminSettings } from "./adminSettings.ts"
+import { logSwitch } from "./logging.ts"
+import type { StoreLayer } from "./peer.ts"
 import { observeProcess } from "./processMetrics.ts"
 
 /** Where the ports of a peer lie: in the ensemble placement each peer has those of the first plus `offset`. */
@@ -16,10 +19,17 @@ export interface OperatorPlace {
   readonly host: string
   /** The peer that it is about; none for a frontend that belongs to nobody. */
   readonly sid: Sid | undefined
+  /** That peer's store, if it is this process that has it. */
+  readonly store?: StoreLayer | undefined
 }
 
 /** In a process of its own. */
-export const onItsOwn = (sid: Sid | undefined): OperatorPlace => ({ offset: 0, host: "0.0.0.0", sid })
+export const onItsOwn = (sid: Sid | undefined, store?: StoreLayer): OperatorPlace => ({
+  offset: 0,
+  host: "0.0.0.0",
+  sid,
+  store
+})
 
 /** With health and metrics of its own: one of several peers in a process. */
 export const apart = <A, E, R>(peer: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -32,16 +42,15 @@ export const withOperator = <A, E, R>(config: Config, place: OperatorPlace, prog
   Effect.all([program, runOperator(config, place)], { concurrency: "unbounded", discard: true })
 
 /** Serves until it is interrupted. A port that cannot be had is warned of: what serves clients goes on without it. */
-const runOperator = (config: Config, { offset, host, sid }: OperatorPlace): Effect.Effect<never> =>
+const runOperator = (config: Config, { offset, host, sid, store }: OperatorPlace): Effect.Effect<never> =>
   Effect.gen(function* () {
     const { knobs } = config
     const health = yield* CurrentHealth
     const metrics = yield* CurrentMetrics
     yield* observeProcess(metrics)
     if (knobs["admin.enableServer"] || isPrometheus(config)) {
-      const { commandRoutes, healthRoutes, serveHttp, serveMetrics } = yield* Effect.promise(
-        () => import("@zkmesh/service-admin")
-      )
+      const { commandRoutes, healthRoutes, logLevelRoute, serveHttp, serveMetrics, snapshotRoute, traceRoutes } =
+        yield* Effect.promise(() => import("@zkmesh/service-admin"))
       if (knobs["admin.enableServer"]) {
         const endpoint = {
           host: knobs["admin.serverAddress"] ?? host,
@@ -51,8 +60,19 @@ const runOperator = (config: Config, { offset, host, sid }: OperatorPlace): Effe
         metrics.counter("insecure_admin_count")
         const server = frontendsOf(metrics)
         const subject = { server, settings: adminSettings(config, sid, server) }
-        const commands = commandRoutes(subject, knobs["admin.commandURL"] as `/${string}`, [])
-        yield* warned("the admin server", serveHttp(endpoint, Layer.merge(healthRoutes(health), commands)))
+        const base = knobs["admin.commandURL"] as `/${string}`
+        const routes = Layer.mergeAll(
+          healthRoutes(health),
+          traceRoutes(yield* CurrentTelemetry),
+          commandRoutes(subject, base, ["snapshot", "log_level"]),
+          logLevelRoute(subject, base, logSwitch),
+          ...snapshotRoute(subject, base, {
+            isEnabled: knobs["admin.snapshot.enabled"],
+            intervalMs: knobs["admin.rateLimiterIntervalInMS"],
+            store
+          })
+        )
+        yield* warned("the admin server", serveHttp(endpoint, routes))
       }
       if (isPrometheus(config)) {
         const endpoint = {

@@ -23,7 +23,7 @@ import {
   serverOf,
   spread
 } from "./settings.ts"
-import { openStores, storeKind } from "./stores.ts"
+import { openStores, postgresOf, storeKind } from "./stores.ts"
 import { withTelemetry, withTraces } from "./traces.ts"
 
 export const EVERYWHERE = "0.0.0.0"
@@ -131,7 +131,11 @@ export const runServer = (config: Config, portFlagged: boolean) =>
     const isAlone = members.voters.length === 1 && members.observers.length === 0
     const alone = isAlone && !config.knobs.reconfigEnabled
     const served = Effect.provide(withTraces(config, false, run), busLayer(config, `peer ${sid}`, alone))
-    yield* withTelemetry(config, alone ? "loopback" : "nats", withOperator(config, onItsOwn(sid), served))
+    yield* withTelemetry(
+      config,
+      alone ? "loopback" : "nats",
+      withOperator(config, onItsOwn(sid, postgresOf(config, sid)), served)
+    )
   }).pipe(Effect.scoped)
 
 /** One service of a peer. */

@@ -66,6 +66,7 @@ export const peerSettings = ({ knobs, membership }: Config, sid: Sid, { voters, 
     },
     session: {
       sid,
+      audit: knobs["audit.enable"],
       tickTimeMs,
       syncLimit,
       minSessionTimeoutMs: minMs,

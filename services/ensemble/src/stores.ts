@@ -35,6 +35,12 @@ export const openStores = (
   }
 }
 
+/** The store of one peer, if it is in a Postgres that anybody with the URL can reach. */
+export const postgresOf = (config: Config, sid: Sid): StoreLayer | undefined => {
+  const url = storeKind(config) === "postgres" ? postgresUrlOf(config, sid) : undefined
+  return url === undefined ? undefined : postgresLayer({ url })
+}
+
 const inMemory = (sids: ReadonlyArray<Sid>): Stores => {
   // They outlive the peers that are built again over them, as disks would.
   const databases = new Map(sids.map((sid) => [sid, new MemoryDatabase()]))

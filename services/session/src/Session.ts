@@ -23,7 +23,8 @@ import { Perms } from "@zkmesh/protocol"
 import { type Leader, SessionCore, type SessionInput, type SessionOutput } from "@zkmesh/session"
 import { CurrentTelemetry } from "@zkmesh/telemetry"
 import { isAllowed } from "@zkmesh/tree"
-import { Effect, type Scope } from "effect"
+import { Effect, FiberSet, type Scope } from "effect"
+import { Audit } from "./Audit.ts"
 import { Measures } from "./Measures.ts"
 import { SessionTracing } from "./tracing/SessionTracing.ts"
 
@@ -41,6 +42,8 @@ export interface SessionServiceOptions {
   readonly readOnlyMode?: boolean
   /** Nobody's permissions are checked (`zookeeper.skipACL`), nor what a watch may tell. Default: no. */
   readonly skipAcl?: boolean
+  /** Who did what is written to the log (`audit.enable`). Default: no. */
+  readonly audit?: boolean
 }
 
 type StreamEvent = LinkEvent<ZnodeToSession, SessionToZnode>
@@ -65,9 +68,14 @@ export const runSession = (
     const name = `session.${options.sid}`
     const tracing = yield* SessionTracing.start(yield* CurrentTelemetry, options.sid)
     const metrics = yield* CurrentMetrics
+    const audit = options.audit === true ? new Audit(yield* auditLog(name)) : undefined
+    if (audit !== undefined) {
+      audit.started()
+      yield* Effect.addFinalizer(() => Effect.sync(() => audit.stopped()))
+    }
     let shell: Shell | undefined
     const actor = yield* spawn<Message>(name, (context) => {
-      shell = new Shell(options, context, bus, new Measures(metrics), tracing)
+      shell = new Shell(options, context, bus, new Measures(metrics), tracing, audit)
       return shell.handle
     })
     const own = shell!
@@ -86,6 +94,14 @@ export const runSession = (
 
 /** How long a peer looks for a leader before it serves readers, at least. */
 const READ_ONLY_AFTER_MS = 2000
+
+/** Lines of their own in the log, whatever its level. */
+const auditLog = (name: string): Effect.Effect<(line: string) => void, never, Scope.Scope> =>
+  Effect.map(
+    FiberSet.makeRuntime<never, void, never>(),
+    (run) => (line: string) =>
+      void run(Effect.logInfo(line).pipe(Effect.annotateLogs({ logger: "audit", service: name })))
+  )
 
 /** Connections are numbered from a random place, so that a service's next life does not repeat the numbers of the last. */
 const firstToken = (randomBytes: (size: number) => Uint8Array): number =>
@@ -112,7 +128,8 @@ class Shell {
     context: ActorContext<Message>,
     bus: Bus["Service"],
     measures: Measures,
-    tracing: SessionTracing | undefined
+    tracing: SessionTracing | undefined,
+    audit: Audit | undefined
   ) {
     const limitMs = options.syncLimit * options.tickTimeMs
     const address = `session.${options.sid}`
@@ -134,6 +151,8 @@ class Shell {
       readOnlyAfterMs: options.readOnlyMode === true ? Math.max(READ_ONLY_AFTER_MS, options.tickTimeMs) : undefined,
       firstToken: firstToken(context.randomBytes),
       mayRead: (acl, identity) => skipAcl || isAllowed(acl, Perms.READ, identity),
+      onWritten: audit?.decided,
+      onEnded: audit?.sessionEnded,
       onFired: measures.fired,
       figures: () => measures.metrics.figures("session"),
       onReset: () => measures.metrics.reset()
