@@ -3,6 +3,7 @@ import { crowd } from "../clients/index.ts"
 import { check, dump } from "../recorder/checker.ts"
 import { epochOf } from "../recorder/wire.ts"
 import { type History, Workload } from "../recorder/workload.ts"
+import { monitor } from "../setup/four-letter-words.ts"
 
 export interface Target {
   /** Where clients connect. */
@@ -36,6 +37,8 @@ export interface Outcome {
   /** Of the wire clients: writes of which nobody knows whether they were carried out. */
   readonly inDoubt: number
   readonly writes: number
+  /** How many clients went on at another peer, as the servers tell. */
+  readonly carried: number
   readonly kazoo: Crowd
   /** What must never happen: a lost or doubled write, a zxid or a value that went back, an ephemeral that is not as it should be. */
   readonly violations: ReadonlyArray<string>
@@ -73,11 +76,15 @@ export async function killLeaders(target: Target, options: Options): Promise<Out
     const history = await workload.stop()
     await kazoo.stop(60_000)
     const trees = await Promise.all(ports.map((port) => dump(port, root)))
+    const carried = await Promise.all(
+      ports.map(async (port) => Number((await monitor(port)).get("zk_connection_carried_count") ?? 0))
+    )
     return {
       gaps: killed.map(([from, to]) => longestGap(history, from, to)),
       reconnects: workload.sessions.reduce((sum, { connections }) => sum + connections - 1, 0),
       inDoubt: history.writes.filter(({ ackedAt }) => ackedAt === undefined).length,
       writes: history.writes.length,
+      carried: carried.reduce((sum, count) => sum + count, 0),
       kazoo: JSON.parse(await kazoo.line(/^\{/)) as Crowd,
       violations: trees.flatMap((tree) => check(history, tree))
     }
@@ -89,12 +96,12 @@ export async function killLeaders(target: Target, options: Options): Promise<Out
 
 /** In one paragraph. */
 export const describe = (name: string, outcome: Outcome): string => {
-  const { gaps, reconnects, inDoubt, writes, kazoo, violations } = outcome
+  const { gaps, reconnects, inDoubt, writes, carried, kazoo, violations } = outcome
   const sorted = [...gaps].sort((a, b) => a - b)
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]
   return [
     `${name}: the leader killed ${gaps.length} times, no write acknowledged for ${at(0.5)} ms in the median, ${sorted.at(-1)} ms at most`,
-    `  wire clients: ${writes} writes, ${inDoubt} in doubt, ${reconnects} connections lost`,
+    `  wire clients: ${writes} writes, ${inDoubt} in doubt, ${reconnects} connections lost; clients carried over: ${carried}`,
     `  kazoo: ${kazoo.writes} writes, ${kazoo.errors.length} errors, ${kazoo.states.length} changes of state, the longest write took ${kazoo.longestMs} ms`,
     `  violations: ${violations.length === 0 ? "none" : violations.slice(0, 5).join("; ")}`
   ].join("\n")

@@ -153,6 +153,7 @@ export class Statistics {
       this.authFailures =
       this.watchBytes =
       this.stalls =
+      this.moves =
       this.throttledOps =
         0
     this.lastReplyBytes = this.minReplyBytes = this.maxReplyBytes = -1

@@ -41,5 +41,6 @@ export const FRONTEND = {
   connection_token_deficit: summary("tokens", "tokens that were missing for new connections"),
   request_throttle_queue_time_ms: distribution("ms", "time that requests wait to be let in"),
   request_throttle_wait_count: counter("requests", "requests that had to wait to be let in"),
+  connection_carried_count: counter("connections", "clients carried over to another peer, who have not noticed"),
   throttled_ops: counter("requests", "requests refused because they had waited for too long")
 } as const

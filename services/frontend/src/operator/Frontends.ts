@@ -22,6 +22,7 @@ const SUMS = [
   "authFailures",
   "watchBytes",
   "stalls",
+  "moves",
   "throttledOps"
 ] as const
 
@@ -184,6 +185,7 @@ export class Frontends {
       tls_handshake_exceeded: handshakes.exceeded,
       large_requests_rejected: this.drops("largeRequest", "badLength"),
       request_throttle_wait_count: totals.stalls,
+      connection_carried_count: totals.moves,
       throttled_ops: totals.throttledOps,
       stale_requests: this.drops("stale")
     }
