@@ -2,6 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { zxid } from "@zkmesh/numbers"
 import { Deferred, Effect, Fiber } from "effect"
 import { LogStore, MemoryDatabase, memoryLayer, StoreError } from "../src/index.ts"
+import { configurationSuite } from "./configuration.ts"
 import { batch } from "./data.ts"
 import { snapshotSuite } from "./snapshots.ts"
 import { life, refusal, storeSuite } from "./suite.ts"
@@ -14,6 +15,7 @@ const fresh = () =>
 
 storeSuite("memory", fresh)
 snapshotSuite("memory", fresh, 2000)
+configurationSuite("memory", fresh)
 
 it.live("a change that was not durable yet is lost with its process", () =>
   Effect.gen(function* () {

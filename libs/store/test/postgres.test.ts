@@ -1,6 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { LogStore, postgresLayer } from "../src/index.ts"
+import { configurationSuite } from "./configuration.ts"
 import { testServer } from "./server.ts"
 import { snapshotSuite } from "./snapshots.ts"
 import { life, refusal, storeSuite } from "./suite.ts"
@@ -15,6 +16,7 @@ const fresh = () =>
 
 storeSuite("postgres", fresh)
 snapshotSuite("postgres", fresh, 50_000)
+configurationSuite("postgres", fresh)
 
 it.live("refuses a server that may lose what it acknowledges", () =>
   Effect.gen(function* () {
