@@ -4,7 +4,7 @@
  * `history` is what has been delivered anywhere, in the order of the first delivery: every znode must deliver just that
  * (PrefixConsistency, Agreement, TotalOrder, and with zxids ascending both primary orders).
  */
-import { parseConfiguration } from "@zkmesh/membership"
+import { Majority, parseConfiguration, type Quorum } from "@zkmesh/membership"
 import { epochOf, follows, hex, type Sid, type Zxid } from "@zkmesh/numbers"
 import type { TxnBatch } from "@zkmesh/txn"
 import type { Disk } from "./disk.ts"
@@ -24,13 +24,13 @@ export class Checker {
   readonly established = new Map<number, number>()
   private readonly disks: ReadonlyMap<Sid, Disk>
   /** Of the last configuration that was delivered anywhere. */
-  voters: ReadonlyArray<Sid>
+  quorum: Quorum
   /** Its text, once there has been one. */
   configuration: string | undefined
 
   constructor(disks: ReadonlyMap<Sid, Disk>, voters: ReadonlyArray<Sid>) {
     this.disks = disks
-    this.voters = voters
+    this.quorum = new Majority(voters)
   }
 
   /** Leadership2: an epoch has one established leader, ever. */
@@ -72,7 +72,7 @@ export class Checker {
     history.push(txn)
     if (txn.configuration !== undefined) {
       this.configuration = txn.configuration
-      this.voters = [...parseConfiguration(txn.configuration).quorum.voters]
+      this.quorum = parseConfiguration(txn.configuration).quorum
     }
     this.digests.push(fold(this.digests[index - 1] ?? 0, txn))
     this.durable()
@@ -82,11 +82,15 @@ export class Checker {
   durable(): void {
     const last = this.history[this.history.length - 1]
     if (last === undefined) return
-    let count = 0
-    for (const sid of this.voters) if (this.disks.get(sid)!.holds(last)) count++
-    if (count * 2 <= this.voters.length) {
-      throw new Violation(`${hex(last.zxid)} was delivered, but ${count} disks of ${this.voters.join(", ")} have it`)
+    const holders = this.holders(last)
+    if (!this.quorum.has(holders)) {
+      const voters = [...this.quorum.voters].join(", ")
+      throw new Violation(`${hex(last.zxid)} was delivered, but of ${voters} only ${holders.join(", ")} have it`)
     }
+  }
+
+  private holders(txn: Txn): ReadonlyArray<Sid> {
+    return [...this.quorum.voters].filter((sid) => this.disks.get(sid)!.holds(txn))
   }
 
   /** The znode is told its role after all that the epoch began with; the leader's has exactly that. */
@@ -111,8 +115,7 @@ export class Checker {
       }
     }
     for (const txn of this.history) {
-      const holders = this.voters.filter((sid) => this.disks.get(sid)!.holds(txn))
-      if (holders.length * 2 <= this.voters.length) throw new Violation(`committed ${hex(txn.zxid)} was lost`)
+      if (!this.quorum.has(this.holders(txn))) throw new Violation(`committed ${hex(txn.zxid)} was lost`)
     }
   }
 }

@@ -107,8 +107,18 @@ export class World {
     const { random } = this
     if (this.scenario.spares === 0 || !random.chance(0.1)) return undefined
     const lines: Array<string> = []
+    const voters: Array<Sid> = []
     for (const sid of this.nodes.keys()) {
-      if (random.chance(0.65)) lines.push(line(sid, random.chance(0.85) ? "participant" : "observer"))
+      if (!random.chance(0.65)) continue
+      const role = random.chance(0.85) ? "participant" : "observer"
+      lines.push(line(sid, role))
+      if (role === "participant") voters.push(sid)
+    }
+    // Sometimes not every vote is worth the same.
+    if (voters.length > 1 && random.chance(0.15)) {
+      const half = random.int(1, voters.length - 1)
+      lines.push(`group.1=${voters.slice(0, half).join(":")}`, `group.2=${voters.slice(half).join(":")}`)
+      for (const sid of voters) if (random.chance(0.3)) lines.push(`weight.${sid}=${random.int(0, 2)}`)
     }
     return lines.join("\n")
   }
@@ -130,7 +140,7 @@ export class World {
 
   /** Also those of a configuration that some log has and nobody knows to be committed. */
   private everyVoter(): ReadonlySet<Sid> {
-    const voters = new Set(this.checker.voters)
+    const voters = new Set(this.checker.quorum.voters)
     const { configuration } = this.checker
     const committed = configuration === undefined ? 0 : parseConfiguration(configuration).version
     for (const { disk } of this.nodes.values()) {
