@@ -4,6 +4,7 @@ import type { Zxid } from "@zkmesh/numbers"
 import {
   ErrorCode,
   EventType,
+  JuteError,
   JuteReader,
   JuteWriter,
   OpCode,
@@ -43,8 +44,8 @@ export const mayWatch = ({ op, buffer, start, end }: ClientRequest): boolean => 
     case OpCode.getData:
     case OpCode.getChildren:
     case OpCode.getChildren2:
-      // The flag is the last byte of the body.
-      return end > start && buffer[end - 1] === 1
+      // The flag is the last byte of the body, and true if it is anything but 0.
+      return end > start && buffer[end - 1] !== 0
     case OpCode.addWatch:
     case OpCode.removeWatches:
     case OpCode.setWatches:
@@ -94,7 +95,16 @@ export class Watched {
   }
 
   /** A client that has reconnected names its watches; those that fire at once are told before the answer. */
-  asked({ op, buffer, start, end }: ClientRequest): void {
+  asked(request: ClientRequest): void {
+    try {
+      this.register(request)
+    } catch (error) {
+      // Nobody takes a malformed list, so nothing is watched by it; it is read whole before anything is noted here.
+      if (!(error instanceof JuteError)) throw error
+    }
+  }
+
+  private register({ op, buffer, start, end }: ClientRequest): void {
     const reader = new JuteReader(buffer, start, end)
     if (op === OpCode.setWatches2) {
       const { data, exist, child, persistent, persistentRecursive } = readSetWatches2Request(reader)
