@@ -1,4 +1,5 @@
 /** What an operator finds: the admin server, with health, and the metrics. Loaded once the rest is on its way. */
+import { hostname } from "node:os"
 import type { Config } from "@zkmesh/config"
 import { CurrentHealth, Health } from "@zkmesh/health"
 import { CurrentMetrics, Registry } from "@zkmesh/metrics"
@@ -7,6 +8,7 @@ import { frontendsOf } from "@zkmesh/service-frontend"
 import { CurrentTelemetry } from "@zkmesh/telemetry"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import { adminSettings } from "./adminSettings.ts"
 import { logSwitch } from "./logging.ts"
 import type { StoreLayer } from "./peer.ts"
@@ -22,6 +24,9 @@ export interface OperatorPlace {
   /** That peer's store, if it is this process that has it. */
   readonly store?: StoreLayer | undefined
 }
+
+/** How long a collector that is away may hold up the end of the process. */
+const LAST_PUSH_MS = 1000
 
 /** In a process of its own. */
 export const onItsOwn = (sid: Sid | undefined, store?: StoreLayer): OperatorPlace => ({
@@ -48,6 +53,7 @@ const runOperator = (config: Config, { offset, host, sid, store }: OperatorPlace
     const health = yield* CurrentHealth
     const metrics = yield* CurrentMetrics
     yield* observeProcess(metrics)
+    yield* pushed(metrics, sid)
     if (knobs["admin.enableServer"] || isPrometheus(config)) {
       const { commandRoutes, healthRoutes, logLevelRoute, serveHttp, serveMetrics, snapshotRoute, traceRoutes } =
         yield* Effect.promise(() => import("@zkmesh/service-admin"))
@@ -92,4 +98,23 @@ const warned = <R>(what: string, serve: Effect.Effect<number, { readonly message
   Effect.matchEffect(serve, {
     onSuccess: (port) => Effect.logInfo(`${what} at port ${port}`),
     onFailure: ({ message }) => Effect.logWarning(`${what} cannot be reached: ${message}`)
+  })
+
+/** Pushes metrics to the collector that the environment names, if it names one; the last ones at the end. */
+const pushed = (metrics: Registry, sid: Sid | undefined): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const names = ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"]
+    if (!names.some((name) => Boolean(process.env[name]))) return
+    const { exportOtlp } = yield* Effect.promise(() => import("@zkmesh/metrics/otlp"))
+    const service = process.env["OTEL_SERVICE_NAME"] ?? "zkmesh"
+    const resource = { "service.name": service, "service.instance.id": `${hostname()}-${process.pid}-${sid ?? 0}` }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => exportOtlp(metrics, sid === undefined ? resource : { ...resource, "zkmesh.peer": sid })),
+      ({ shutdown }) =>
+        Effect.tryPromise(shutdown).pipe(
+          Effect.timeoutOption(LAST_PUSH_MS),
+          Effect.catch((error) => Effect.logWarning("the collector did not take the last metrics", error.cause)),
+          Effect.asVoid
+        )
+    )
   })
