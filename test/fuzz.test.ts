@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "vitest"
-import { fuzz } from "./fuzz/run.ts"
+import { fuzz, type Totals } from "./fuzz/run.ts"
 import { Witness } from "./fuzz/witness.ts"
 import { Session } from "./recorder/session.ts"
 import { monitor } from "./setup/four-letter-words.ts"
@@ -42,10 +42,14 @@ async function survives({ ports, processes: all }: Victim): Promise<void> {
   await setup.close()
   const witnesses = await Promise.all(ports.map((port, i) => Witness.start(port, `/witness-${i}`)))
   // What a server allocates once, it has allocated after this.
-  await fuzz({ ports, seed: seed + 1, seconds: seconds / 5, attackers: 4 })
+  const attacked = (own: number, attackers: number, forSeconds: number): Promise<Totals> =>
+    fuzz({ ports, seed: own, seconds: forSeconds, attackers }).catch((error: unknown) => {
+      throw new Error(`seed ${own}: ${String(error)}\n${all.map((one) => one.tail(10)).join("\n")}`)
+    })
+  await attacked(seed + 1, 4, seconds / 5)
   await Promise.all(ports.map((port) => quiet(port, ports.length)))
   const sizes = all.map((one) => ({ fds: sockets(nodeOf(one)), rss: megabytes(nodeOf(one)) }))
-  const totals = await fuzz({ ports, seed, seconds, attackers: 6 })
+  const totals = await attacked(seed, 6, seconds)
   const mb = (totals.bytes / 1e6).toFixed(1)
   console.log(
     `fuzz: seed ${seed}: ${totals.connections} connections, ${totals.sessions} sessions, ${totals.frames} frames, ${mb} MB`
