@@ -54,7 +54,24 @@ const mix = (hash: number, word: number): number => {
   return (mixed ^ (mixed >>> 13)) >>> 0
 }
 
-const digits = (word: number): string => word.toString(16).padStart(8, "0")
+const PAIRS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"))
+
+/** The eight digits of a word. */
+const digits = (word: number): string =>
+  PAIRS[word >>> 24]! + PAIRS[(word >>> 16) & 0xff]! + PAIRS[(word >>> 8) & 0xff]! + PAIRS[word & 0xff]!
+
+let lastHigh = 0
+let highDigits = "0x"
+
+/** `0x100000004`, as `hex` of a zxid has it: they come by the thousand, and share their epoch. */
+export const zxidText = (zxid: Zxid): string => {
+  const word = high(zxid)
+  if (word !== lastHigh) {
+    lastHigh = word
+    highDigits = `0x${word.toString(16)}`
+  }
+  return word === 0 ? `0x${zxid.toString(16)}` : highDigits + digits(low(zxid))
+}
 
 /**
  * The id of a request's span. It follows from the trace, the step and where that was taken, so every service can name a
@@ -63,10 +80,8 @@ const digits = (word: number): string => word.toString(16).padStart(8, "0")
  * @param zxid the transaction, from prepare on: a request that is asked again of a new leader takes those steps again
  */
 export const spanIdOf = (traceId: string, step: Step, place: number, zxid: Zxid = 0): string => {
-  const first = Number.parseInt(traceId.slice(0, 8), 16)
-  const second = Number.parseInt(traceId.slice(8, 16), 16)
-  const taken = mix(mix(mix(mix(SEED, STEPS[step]), place), high(zxid)), low(zxid))
-  return digits((mix(first, taken) | 1) >>> 0) + digits(mix(second, ~taken))
+  // Ids of spans have to differ within their trace; the trace's own digits tell it from those of others.
+  return traceId.slice(0, 8) + digits((mix(mix(mix(mix(SEED, STEPS[step]), place), high(zxid)), low(zxid)) | 1) >>> 0)
 }
 
 /** A span of its own, by chance. */

@@ -5,7 +5,7 @@
  * records become what the exporter takes, a batch at a time, long after the request has been answered.
  */
 import { hostname } from "node:os"
-import type { HrTime, Link, SpanContext } from "@opentelemetry/api"
+import type { HrTime, Link, SpanContext, SpanKind } from "@opentelemetry/api"
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto"
 import { type Resource, resourceFromAttributes } from "@opentelemetry/resources"
 import type { ReadableSpan } from "@opentelemetry/sdk-trace"
@@ -15,7 +15,7 @@ import {
   ATTR_SERVICE_NAMESPACE,
   ATTR_SERVICE_VERSION
 } from "@opentelemetry/semantic-conventions"
-import type { SpanRecord, TraceContext } from "@zkmesh/messages"
+import type { SpanAttributes, SpanRecord, TraceContext } from "@zkmesh/messages"
 import type { SpanSink } from "./recorder.ts"
 
 export interface OtlpOptions {
@@ -31,6 +31,7 @@ export interface OtlpOptions {
 
 const SAMPLED = 1
 const NO_EVENTS: ReadableSpan["events"] = []
+const NO_LINKS: ReadableSpan["links"] = []
 const SCOPE = { name: "zkmesh" }
 
 /** `a=b,c=d` with values percent-encoded, as OTEL_RESOURCE_ATTRIBUTES has it. */
@@ -83,29 +84,61 @@ class Resources {
 }
 
 /** A record as OpenTelemetry's exporters take it. */
-export const readable = (span: SpanRecord, resource: Resource): ReadableSpan => {
-  const { traceId, parentId, error } = span
-  const context = spanContext(span)
-  return {
-    name: span.name,
-    kind: span.kind,
-    spanContext: () => context,
-    ...(parentId === "" ? {} : { parentSpanContext: spanContext({ traceId, spanId: parentId }) }),
-    startTime: hrTime(span.start),
-    endTime: hrTime(span.end),
-    duration: hrTime(span.end - span.start),
-    status: error === undefined ? { code: 0 } : { code: 2, message: error },
-    attributes: span.attributes,
-    links: span.links?.map(linkOf) ?? [],
-    events: NO_EVENTS,
-    ended: true,
-    resource,
-    instrumentationScope: SCOPE,
-    droppedAttributesCount: 0,
-    droppedEventsCount: 0,
-    droppedLinksCount: 0
+class Exported implements ReadableSpan {
+  readonly name: string
+  readonly kind: SpanKind
+  readonly startTime: HrTime
+  readonly endTime: HrTime
+  readonly attributes: SpanAttributes
+  readonly links: Array<Link>
+  readonly resource: Resource
+  readonly parentSpanContext?: SpanContext
+  private readonly span: SpanRecord
+
+  constructor(span: SpanRecord, resource: Resource) {
+    this.span = span
+    this.name = span.name
+    this.kind = span.kind
+    this.startTime = hrTime(span.start)
+    this.endTime = hrTime(span.end)
+    this.attributes = span.attributes
+    this.links = span.links === undefined ? NO_LINKS : span.links.map(linkOf)
+    this.resource = resource
+    const { traceId, parentId } = span
+    if (parentId !== "") this.parentSpanContext = spanContext({ traceId, spanId: parentId })
+  }
+
+  spanContext(): SpanContext {
+    return spanContext(this.span)
+  }
+  get status() {
+    const { error } = this.span
+    return error === undefined ? { code: 0 } : { code: 2, message: error }
+  }
+  get duration(): HrTime {
+    return hrTime(this.span.end - this.span.start)
+  }
+  get events() {
+    return NO_EVENTS
+  }
+  get ended() {
+    return true
+  }
+  get instrumentationScope() {
+    return SCOPE
+  }
+  get droppedAttributesCount() {
+    return 0
+  }
+  get droppedEventsCount() {
+    return 0
+  }
+  get droppedLinksCount() {
+    return 0
   }
 }
+
+export const readable = (span: SpanRecord, resource: Resource): ReadableSpan => new Exported(span, resource)
 
 /** Exports by OTLP over HTTP, in protobuf. */
 export const otlpSink = (options: OtlpOptions): SpanSink => {

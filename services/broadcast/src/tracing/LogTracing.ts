@@ -3,8 +3,8 @@
  * the spans of a sampled one are made when it is delivered, when all that this peer knows of it is known.
  */
 import { type KeptRequest, SpanKind, type TraceContext, type TracedTxn } from "@zkmesh/messages"
-import { hex, type Sid, type Zxid } from "@zkmesh/numbers"
-import { newSpanId, newTraceId, Rows, spanIdOf, type Tracer } from "@zkmesh/telemetry"
+import type { Sid, Zxid } from "@zkmesh/numbers"
+import { newSpanId, newTraceId, Rows, spanIdOf, type Tracer, zxidText } from "@zkmesh/telemetry"
 import type { TxnBatch } from "@zkmesh/txn"
 
 /** Sampled transactions that may be under way; beyond that the oldest are forgotten. */
@@ -143,7 +143,7 @@ export class LogTracing {
       kind: SpanKind.producer,
       start,
       end,
-      attributes: { ...tracer.messaging, "messaging.operation.name": "publish", "zookeeper.zxid": hex(zxid) },
+      attributes: { ...tracer.messaging, "messaging.operation.name": "publish", "zookeeper.zxid": zxidText(zxid) },
       links: isLate === true ? undefined : this.publication.context && [this.publication.context]
     })
   }
@@ -166,7 +166,7 @@ export class LogTracing {
       kind: SpanKind.consumer,
       start: received.value(came, 2),
       end,
-      attributes: { ...tracer.messaging, "zookeeper.zxid": hex(zxid) },
+      attributes: { ...tracer.messaging, "zookeeper.zxid": zxidText(zxid) },
       links: isLate === true ? undefined : this.group.context && [this.group.context]
     })
     const system = tracer.telemetry.options.database
@@ -203,7 +203,7 @@ export class LogTracing {
         end: at,
         attributes: {
           ...tracer.messaging,
-          "zookeeper.zxid": hex(zxid),
+          "zookeeper.zxid": zxidText(zxid),
           "zookeeper.ack.peer": quorum.who,
           "zookeeper.ack.made_quorum": true,
           "zookeeper.quorum.size": Math.floor(this.voters() / 2) + 1
@@ -215,7 +215,7 @@ export class LogTracing {
       kind: SpanKind.producer,
       start: at,
       end,
-      attributes: { ...tracer.messaging, "messaging.operation.name": "publish", "zookeeper.zxid": hex(zxid) }
+      attributes: { ...tracer.messaging, "messaging.operation.name": "publish", "zookeeper.zxid": zxidText(zxid) }
     })
   }
 
@@ -250,8 +250,8 @@ export class LogTracing {
   private range(first: Zxid, last: Zxid) {
     return {
       "messaging.batch.message_count": last - first + 1,
-      "zookeeper.zxid.first": hex(first),
-      "zookeeper.zxid.last": hex(last)
+      "zookeeper.zxid.first": zxidText(first),
+      "zookeeper.zxid.last": zxidText(last)
     }
   }
 

@@ -8,9 +8,9 @@ import {
   type ZnodeToBroadcast,
   type ZnodeToSession
 } from "@zkmesh/messages"
-import { hex, type Sid, type Zxid } from "@zkmesh/numbers"
+import type { Sid, Zxid } from "@zkmesh/numbers"
 import type { CheckpointDelta } from "@zkmesh/store"
-import { newSpanId, newTraceId, Rows, spanIdOf, type Telemetry, type Tracer } from "@zkmesh/telemetry"
+import { newSpanId, newTraceId, Rows, spanIdOf, type Telemetry, type Tracer, zxidText } from "@zkmesh/telemetry"
 import { Effect, type Scope } from "effect"
 
 type Answers = Extract<ZnodeToSession, { _tag: "ReadReplies" | "RepliesAfter" }>
@@ -66,7 +66,7 @@ export class ZnodeTracing {
       attributes: {
         ...tracer.messaging,
         "messaging.batch.message_count": prepared.value(age, 1) - prepared.value(age, 0) + 1,
-        "zookeeper.zxid": hex(zxid)
+        "zookeeper.zxid": zxidText(zxid)
       }
     })
   }
@@ -94,7 +94,7 @@ export class ZnodeTracing {
       attributes: {
         ...tracer.messaging,
         "messaging.batch.message_count": applied.value(age, 1) - applied.value(age, 0) + 1,
-        "zookeeper.zxid": hex(zxid)
+        "zookeeper.zxid": zxidText(zxid)
       }
     })
   }
@@ -144,7 +144,7 @@ export class ZnodeTracing {
       attributes: {
         ...tracer.messaging,
         "messaging.batch.message_count": reads.value(age, 3),
-        "zookeeper.zxid": hex(reads.value(age, 2))
+        "zookeeper.zxid": zxidText(reads.value(age, 2))
       }
     })
   }
@@ -198,8 +198,8 @@ export class ZnodeTracing {
       start,
       end: now,
       attributes: {
-        "zookeeper.zxid.first": hex(delta.from),
-        "zookeeper.zxid.last": hex(delta.to)
+        "zookeeper.zxid.first": zxidText(delta.from),
+        "zookeeper.zxid.last": zxidText(delta.to)
       },
       error
     })
