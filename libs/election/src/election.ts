@@ -164,11 +164,7 @@ export class FastLeaderElection {
   /** Also somebody whom a reconfiguration makes a voter that this peer has not got: it may have the best log of all. */
   private isCandidate(heard: Notification): boolean {
     // A voter that does not know yet that it is one offers nobody, but what it hears it will repeat.
-    if (heard.leader === NO_VOTE.leader) return true
-    if (this.voters.has(heard.leader) || this.newcomers.has(heard.leader)) return true
-    if (heard.proposed === undefined) return false
-    for (const sid of parseConfiguration(heard.proposed).quorum.voters) this.newcomers.add(sid)
-    return this.newcomers.has(heard.leader)
+    return heard.leader === NO_VOTE.leader || this.voters.has(heard.leader) || this.newcomers.has(heard.leader)
   }
 
   private look(now: number, zxid: Zxid, currentEpoch: number): void {
@@ -211,17 +207,21 @@ export class FastLeaderElection {
   private hear(now: number, heard: Notification): void {
     const { sid } = this.options
     if (this.state === "idle" || heard.from === sid || (heard.to !== 0 && heard.to !== sid)) return
-    if (this.state === "looking") this.compare(heard.configuration)
+    if (this.state === "looking") this.compare(heard)
     if (!this.voters.has(heard.from) || (this.state !== "looking" && heard.state === "looking")) this.answer(heard)
     else if (this.state !== "looking") return
     else if (heard.state === "looking" && this.isCandidate(heard)) this.hearLooking(now, heard)
     else if (heard.state !== "observing" && this.voters.has(heard.leader)) this.hearSettled(now, heard)
   }
 
-  private compare(text: string | undefined): void {
-    if (text === undefined || text === this.configuration?.text) return
-    if (parseConfiguration(text).version <= (this.configuration?.version ?? 0)) return
-    this.outputs.push({ _tag: "Newer", configuration: text })
+  private compare({ configuration, proposed }: Notification): void {
+    const known = this.configuration?.version ?? 0
+    if (configuration !== undefined && configuration !== this.configuration?.text) {
+      if (parseConfiguration(configuration).version > known) this.outputs.push({ _tag: "Newer", configuration })
+    }
+    if (proposed === undefined || proposed === this.proposed) return
+    const { version, quorum } = parseConfiguration(proposed)
+    if (version > known) for (const sid of quorum.voters) this.newcomers.add(sid)
   }
 
   private hearLooking(now: number, heard: Notification): void {
@@ -288,7 +288,7 @@ export class FastLeaderElection {
   private consider(now: number): void {
     if (this.vote.leader === NO_VOTE.leader || !this.agree(this.votes, this.notification(0))) {
       this.finalizeAt = undefined
-    } else if (this.votes.size === this.voters.size) {
+    } else if (this.votes.size === this.voters.size && this.newcomers.size === 0) {
       this.decide(now, this.vote)
     } else {
       this.finalizeAt ??= now + this.options.finalizeWaitMs
