@@ -162,7 +162,8 @@ export const readAddWatchRequest = (reader: JuteReader): AddWatchRequest => ({
 })
 
 export interface AuthRequest {
-  readonly scheme: string
+  /** Null is a scheme that nobody knows. */
+  readonly scheme: string | null
   readonly auth: Uint8Array | null
 }
 export const writeAuthRequest = (writer: JuteWriter, request: AuthRequest): void => {
@@ -173,7 +174,7 @@ export const writeAuthRequest = (writer: JuteWriter, request: AuthRequest): void
 export const readAuthRequest = (reader: JuteReader): AuthRequest => {
   // The type field has never meant anything.
   reader.int()
-  return { scheme: reader.string(), auth: reader.buffer() }
+  return { scheme: reader.ustring(), auth: reader.buffer() }
 }
 
 export interface SetWatchesRequest {
