@@ -25,6 +25,8 @@ export const describeMarkdown = (): string =>
     "| key | unit | default | meaning | from |",
     "| --- | --- | --- | --- | --- |",
     "| `server.N` | host:port:port[:role][;[host:]port] | none | one peer of the ensemble | zookeeper |",
+    "| `group.N` | N:N… | none | a group of voters: quorums are then majorities of groups | zookeeper |",
+    "| `weight.N` | votes | 1 | what voter N counts in its group; 0: nothing | zookeeper |",
     "| `postgres.url.N` | URL | postgres.url | peer N's own database | zkmesh |",
     ...describe().map(
       (knob) => `| \`${knob.key}\` | ${knob.unit} | ${shownDefault(knob)} | ${knob.meaning} | ${knob.origin} |`
@@ -38,6 +40,7 @@ export const describeText = (): string => {
     "(tickTime: ZKMESH_TICKTIME). A variable is stronger than the file, a flag stronger than both.",
     "",
     "  server.N = host:quorumPort:electionPort[:participant|observer][;[clientHost:]clientPort]",
+    "  group.N = N[:N…], weight.N = votes of a voter",
     "  postgres.url.N = URL of peer N's own database"
   ]
   const titles = {
