@@ -1,8 +1,10 @@
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import { fuzz, type Totals } from "./fuzz/run.ts"
 import { Witness } from "./fuzz/witness.ts"
 import { Session } from "./recorder/session.ts"
+import { temporary } from "./setup/directories.ts"
 import { monitor } from "./setup/four-letter-words.ts"
 import { eventually, type Running } from "./setup/processes.ts"
 import { Ensemble, Servers } from "./setup/zkmesh.ts"
@@ -11,7 +13,12 @@ import { Ensemble, Servers } from "./setup/zkmesh.ts"
 const seed = Number(process.env["ZKMESH_FUZZ_SEED"] ?? Date.now() % 2 ** 32)
 const seconds = Number(process.env["ZKMESH_FUZZ_SECONDS"] ?? 8)
 /** Sessions of those that break off end soon, however long a timeout they ask for. */
-const SETTINGS = ["tickTime=500", "maxSessionTimeout=4000", "extendedTypesEnabled=true"]
+const settings = (): ReadonlyArray<string> => {
+  const jaas = join(temporary("fuzz"), "jaas.conf")
+  const login = "org.apache.zookeeper.server.auth.DigestLoginModule"
+  writeFileSync(jaas, `Server { ${login} required user_user="secret"; };\n`)
+  return ["tickTime=500", "maxSessionTimeout=4000", "extendedTypesEnabled=true", `jaasLoginConfig=${jaas}`]
+}
 /** What a process may hold on to: buffers that are kept for the next time, a young heap that has not been collected. */
 const MAX_GROWTH_MB = 400
 
@@ -99,7 +106,7 @@ async function quiet(port: number, witnesses: number): Promise<void> {
 
 describe("mutated and random frames at the client port", () => {
   it("harm nobody in the ensemble placement", { timeout: 120_000 + seconds * 2000 }, async () => {
-    const ensemble = await Ensemble.start(3, SETTINGS)
+    const ensemble = await Ensemble.start(3, settings())
     try {
       await survives({ ports: ensemble.ports, processes: [ensemble.process] })
     } finally {
@@ -108,7 +115,7 @@ describe("mutated and random frames at the client port", () => {
   })
 
   it("harm nobody in the server placement", { timeout: 120_000 + seconds * 2000 }, async () => {
-    const servers = await Servers.start({ settings: SETTINGS })
+    const servers = await Servers.start({ settings: settings() })
     try {
       await survives({ ports: servers.ports, processes: servers.ports.map((_, i) => servers.peer(i)) })
     } finally {

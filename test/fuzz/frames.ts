@@ -53,6 +53,14 @@ const EDGES = [
 
 const NAMES = ["a", "b", "c", "s-", "ünï", "日本", "x".repeat(300), "e", "deep/er/est", ".", "..", "", "a\0b", "a//b"]
 
+/** What a client that proves itself by DIGEST-MD5 says, and what it might say. */
+const TOKENS = [
+  "",
+  'username="user",realm="zk-sasl-md5",nonce="x",nc=00000001,cnonce="y",digest-uri="zookeeper/zk-sasl-md5",maxbuf=65536,response=0123456789abcdef0123456789abcdef,qop=auth,authzid="user"',
+  'username="user',
+  'username="us\\"er",username="again",,=,charset=utf-8'
+]
+
 /** A path below the fuzz's own root, or one that no client may use. */
 const pathOf = (random: Random, root: string): string => {
   if (random.chance(4))
@@ -127,7 +135,7 @@ const BODIES: ReadonlyMap<number, Body> = new Map<number, Body>([
         .text("user:secret")
   ],
   [101, (random, w, root) => paths(random, paths(random, paths(random, w.long(0n), root), root), root)],
-  [102, (random, w) => w.buffer(random.bytes(random.below(40)))],
+  [102, (random, w) => w.buffer(random.chance(50) ? Buffer.from(random.pick(TOKENS)) : random.bytes(random.below(40)))],
   [103, onePath],
   [104, onePath],
   [
