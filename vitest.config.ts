@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config"
 
 /**
  * Unit tests run in parallel; end-to-end ones own the machine's ports and cores, so one file at a time. Those of compose
- * need a Docker engine, and are not part of `npm test`.
+ * need a Docker engine; like the long ones on faults they are not part of `npm test`.
  */
 export default defineConfig({
   test: {
@@ -18,10 +18,20 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/compose/**"],
+          exclude: ["test/compose/**", "test/faults/**"],
           globalSetup: ["test/setup/global.ts"],
           fileParallelism: false,
           testTimeout: 120_000,
+          hookTimeout: 120_000
+        }
+      },
+      {
+        test: {
+          name: "faults",
+          include: ["test/faults/**/*.test.ts"],
+          globalSetup: ["test/setup/global.ts"],
+          fileParallelism: false,
+          testTimeout: 180_000,
           hookTimeout: 120_000
         }
       },

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join, resolve } from "node:path"
 import { Client } from "pg"
@@ -56,6 +56,15 @@ export class Postgres {
   /** kill -9. */
   async kill(): Promise<void> {
     await this.process?.kill()
+  }
+
+  /** To the server and all of its processes: SIGSTOP is a disk that hangs. */
+  signal(signal: NodeJS.Signals): void {
+    const pid = this.process?.pid
+    if (pid === undefined) return
+    // Each of its processes leads a group of its own.
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ")
+    for (const one of [pid, ...children.filter((child) => child !== "").map(Number)]) process.kill(one, signal)
   }
 
   async createDatabase(name: string): Promise<void> {

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path"
 import { temporary } from "./directories.ts"
 import { monitor } from "./four-letter-words.ts"
 import { Nats } from "./nats.ts"
+import type { NatsCluster } from "./natsCluster.ts"
 import { freePorts, freeRange } from "./ports.ts"
 import { Postgres } from "./postgres.ts"
 import { eventually, type Running, start } from "./processes.ts"
@@ -14,8 +15,20 @@ const MAIN = resolve(import.meta.dirname, "../../services/ensemble/src/main.ts")
 const NO_ADMIN = "admin.enableServer=false"
 
 /** Runs one of the product's commands as `npm run` does. */
-export const zkmesh = (name: string, args: ReadonlyArray<string>, logFile: string): Running =>
-  start({ name, command: process.execPath, args: [MAIN, ...args], logFile, cwd: resolve(import.meta.dirname, "../..") })
+export const zkmesh = (
+  name: string,
+  args: ReadonlyArray<string>,
+  logFile: string,
+  env: Readonly<Record<string, string>> = {}
+): Running =>
+  start({
+    name,
+    command: process.execPath,
+    args: [MAIN, ...args],
+    logFile,
+    env,
+    cwd: resolve(import.meta.dirname, "../..")
+  })
 
 export const connectString = (ports: ReadonlyArray<number>): string =>
   ports.map((port) => `127.0.0.1:${port}`).join(",")
@@ -85,6 +98,8 @@ export interface ServersOptions {
   readonly postgres?: "shared" | "per peer"
   readonly binaries?: "embedded" | "installed"
   readonly settings?: ReadonlyArray<string>
+  /** Brokers of their own instead of one for all: peer i prefers broker i. */
+  readonly brokers?: NatsCluster
 }
 
 /** What the *server* and the *mesh* placement stand on: a broker, databases, and one configuration for all. */
@@ -172,12 +187,15 @@ export class Servers {
   readonly ground: Ground
   private readonly peers: Array<Running | undefined> = [undefined, undefined, undefined]
 
-  private constructor(ground: Ground) {
+  private readonly brokers: NatsCluster | undefined
+
+  private constructor(ground: Ground, brokers: NatsCluster | undefined) {
     this.ground = ground
+    this.brokers = brokers
   }
 
   static async start(options: ServersOptions = {}): Promise<Servers> {
-    const servers = new Servers(await Ground.start(options))
+    const servers = new Servers(await Ground.start(options), options.brokers)
     await servers.startPeers(0, 1, 2)
     return servers
   }
@@ -216,7 +234,8 @@ export class Servers {
   /** Starts a peer without waiting for it. */
   launch(index: number): Running {
     const args = ["server", "--config", this.ground.config, "--id", `${index + 1}`]
-    const peer = zkmesh(`peer ${index + 1}`, args, this.ground.log(`peer-${index + 1}`))
+    const env = this.brokers === undefined ? {} : { ZKMESH_NATS_SERVERS: this.brokers.addresses(index) }
+    const peer = zkmesh(`peer ${index + 1}`, args, this.ground.log(`peer-${index + 1}`), env)
     this.peers[index] = peer
     return peer
   }
