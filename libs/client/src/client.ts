@@ -85,6 +85,7 @@ export class ZkClient extends EventEmitter<ZkClientEvents> {
         sessionTimeoutMs: options.sessionTimeoutMs ?? 30_000,
         readOnly: options.readOnly ?? false,
         tls: options.tls,
+        sasl: options.sasl,
         maxResponseBytes: options.maxResponseBytes ?? 64 * 1024 * 1024,
         credentials: options.session
       },

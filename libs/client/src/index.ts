@@ -14,6 +14,7 @@ export {
 export * from "./client.ts"
 export { type ConnectTarget, type Endpoint, formatEndpoint, parseConnectString } from "./connectString.ts"
 export * from "./errors.ts"
+export type { SaslOptions } from "./login.ts"
 export type { ZkClientEvents, ZkClientOptions } from "./options.ts"
 export type { ClientState, SessionCredentials } from "./session.ts"
 export {

@@ -1,4 +1,5 @@
 import type tls from "node:tls"
+import type { SaslOptions } from "./login.ts"
 import type { ClientState, SessionCredentials } from "./session.ts"
 
 export interface ZkClientOptions {
@@ -8,6 +9,8 @@ export interface ZkClientOptions {
   readonly readOnly?: boolean
   /** Speaks TLS with these options. */
   readonly tls?: tls.ConnectionOptions
+  /** Proves to be this user by SASL (DIGEST-MD5), on every connection before anything else. */
+  readonly sasl?: SaslOptions
   /** The longest reply that is accepted; 64 MiB if left out. */
   readonly maxResponseBytes?: number
   /** Goes on with a session that exists, instead of a new one. */

@@ -12,15 +12,16 @@ import {
   readWatcherEvent,
   writeConnectRequest,
   writeRequestHeader,
-  writeSetWatches2Request,
-  writeSetWatchesRequest,
   Xid
 } from "@zkmesh/protocol"
 import { Connection } from "./connection.ts"
 import type { Chroot, Endpoint } from "./connectString.ts"
 import { ZkError } from "./errors.ts"
+import { guarded } from "./guarded.ts"
 import { Identities } from "./identities.ts"
+import { LOGIN_XID, Login, type SaslOptions } from "./login.ts"
 import { ReadWriteSearch } from "./readWriteSearch.ts"
+import { writeRegistrations } from "./registrations.ts"
 import { RequestQueue } from "./requests.ts"
 import { type WatchEvent, type WatchEventType, type Watcher, WatchTable } from "./watches.ts"
 
@@ -40,6 +41,7 @@ export interface SessionOptions {
   readonly sessionTimeoutMs: number
   readonly readOnly: boolean
   readonly tls: tls.ConnectionOptions | undefined
+  readonly sasl: SaslOptions | undefined
   readonly maxResponseBytes: number
   readonly credentials: SessionCredentials | undefined
 }
@@ -53,17 +55,6 @@ const FIRST_BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 1000
 /** A connection that lasted as long was a good one: the next is tried without delay. */
 const STABLE_MS = 1000
-
-/** A callback that throws must not be taken for a broken connection: its error is the program's own, and uncaught. */
-const guarded = (callback: () => void): void => {
-  try {
-    callback()
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error
-    })
-  }
-}
 
 /** A session and its requests, from one connection to the next, until it is closed or expires. */
 export class Session {
@@ -88,10 +79,13 @@ export class Session {
   private closed: Promise<void> | undefined
   private readonly requests = new RequestQueue()
   private readonly identities = new Identities()
+  private readonly login: Login
+  private attachedReadOnly = false
 
   constructor(options: SessionOptions, events: SessionEvents) {
     this.options = options
     this.events = events
+    this.login = new Login(options.sasl)
     this.credentials = options.credentials
     this.seenReadWrite = options.credentials !== undefined
     this.negotiatedMs = options.sessionTimeoutMs
@@ -172,13 +166,20 @@ export class Session {
     this.negotiatedMs = response.timeoutMs
     this.connectedAt = performance.now()
     if (!response.readOnly) this.seenReadWrite = true
+    this.attachedReadOnly = response.readOnly
+    if (this.login.begin(this.writer)) connection.flushSoon(this.writer)
+    else this.begin(connection)
+  }
+
+  /** The server knows who we are, as far as SASL goes. */
+  private begin(connection: Connection): void {
     // Who we are, then what we watch, then what we want: the order in which the server must learn it.
     this.identities.writeTo(this.writer)
-    this.writeWatches()
+    writeRegistrations(this.writer, this.watches, this.lastZxid)
     this.requests.writeTo(this.writer)
     connection.flushSoon(this.writer)
-    if (response.readOnly) this.lookForWrites(connection)
-    this.setState(response.readOnly ? "CONNECTEDREADONLY" : "CONNECTED")
+    if (this.attachedReadOnly) this.lookForWrites(connection)
+    this.setState(this.attachedReadOnly ? "CONNECTEDREADONLY" : "CONNECTED")
   }
 
   /** Reads are better than nothing, but only for as long as there is no server that takes writes. */
@@ -188,18 +189,6 @@ export class Session {
       this.nextServer = index
       connection.close(new Error("another server takes writes"))
     })
-  }
-
-  private writeWatches(): void {
-    for (const batch of this.watches.registrations(this.lastZxid)) {
-      const hasPersistent = batch.persistent.length > 0 || batch.persistentRecursive.length > 0
-      const at = this.writer.beginFrame()
-      // Servers before 3.6 know only the plain form.
-      writeRequestHeader(this.writer, Xid.setWatches, hasPersistent ? OpCode.setWatches2 : OpCode.setWatches)
-      if (hasPersistent) writeSetWatches2Request(this.writer, batch)
-      else writeSetWatchesRequest(this.writer, batch)
-      this.writer.endFrame(at)
-    }
   }
 
   private ping(): void {
@@ -230,7 +219,18 @@ export class Session {
         else this.end("AUTH_FAILED", ErrorCode.AUTHFAILED)
         break
       default:
-        this.onReply(header, reader)
+        if (header.xid === LOGIN_XID && this.login.isUnderWay) this.onToken(header, reader)
+        else this.onReply(header, reader)
+    }
+  }
+
+  private onToken(header: ReplyHeader, reader: JuteReader): void {
+    const result = this.login.step(header.err, reader, this.writer)
+    // Neither side is to go on with somebody who does not know the password.
+    if (result === "failed") this.end("AUTH_FAILED", ErrorCode.AUTHFAILED)
+    else if (this.connection !== undefined) {
+      if (result === "done") this.begin(this.connection)
+      else this.connection.flushSoon(this.writer)
     }
   }
 
