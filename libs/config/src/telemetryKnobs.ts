@@ -23,7 +23,7 @@ export const telemetryKnobs = {
   }),
   "telemetry.traces.perSecond": knob(
     count,
-    "100",
+    "25",
     ours(
       "requests",
       "traced by chance in a second at most, per frontend: what tracing may cost under load; 0: no limit"
