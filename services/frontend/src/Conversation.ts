@@ -395,6 +395,9 @@ export class Conversation {
   private takeUp(client: Client, now: number): void {
     client.deadline = now + client.timeoutMs
     client.arrivedAt = now
+    // Its turn may have come while it could not take it: whether there is room shows now.
+    this.frontend.flow.forget(client)
+    client.lift(Hold.Outstanding | Hold.Total)
     this.requests(client, now)
     client.readOn()
   }
