@@ -1,5 +1,7 @@
 /** What an operator sees, beside what Debian's ZooKeeper shows. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { ZkClient } from "@zkmesh/client"
+import { CreateMode } from "@zkmesh/protocol"
 import { fourLetterWord, monitor } from "./setup/four-letter-words.ts"
 import { freeRange } from "./setup/ports.ts"
 import { eventually } from "./setup/processes.ts"
@@ -34,6 +36,7 @@ beforeAll(async () => {
   const settings = [
     "admin.enableServer=true",
     `admin.serverPort=${admin}`,
+    "admin.rateLimiterIntervalInMS=0",
     "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
     `metricsProvider.httpPort=${metrics}`
   ]
@@ -159,6 +162,52 @@ describe("the admin server", () => {
     )
     assert.strictEqual(ready.condition, "serving")
     assert.includeMembers(Object.keys(ready.parts), ["peer 2", "broadcast.2", "znode.2", "session.2", "frontend.2"])
+  })
+})
+
+describe("a snapshot", () => {
+  const authorization = { authorization: "digest root:secret" }
+  const acl = [{ perms: 1, id: { scheme: "world", id: "anyone" } }]
+
+  it("is taken from one server and put back through another, the same on all", async () => {
+    const client = new ZkClient(ours.connect)
+    await client.connected()
+    await client.create("/kept", "as it was")
+    await client.create("/kept/child", "one")
+    await client.create("/deleted", Buffer.alloc(200_000, 7))
+    await client.create("/closed", "secret", { acl })
+    assert.strictEqual((await get("/commands/snapshot")).status, 401)
+    const url = (peer: number, name: string) => `http://127.0.0.1:${admin + peer}/commands/${name}`
+    const taken = await fetch(url(0, "snapshot"), { headers: authorization })
+    const snapshot = Buffer.from(await taken.arrayBuffer())
+    assert.strictEqual(taken.status, 200)
+    assert.strictEqual(taken.headers.get("snapshot_size"), `${snapshot.length}`)
+    assert.match(taken.headers.get("last_zxid") ?? "", /^0x[1-9a-f]/)
+
+    await client.setData("/kept", "changed")
+    await client.delete("/deleted")
+    await client.create("/added", "later")
+    await client.create("/added/ephemeral", null, { mode: CreateMode.EPHEMERAL })
+    const post = (body: Buffer<ArrayBuffer>) =>
+      fetch(url(1, "restore"), { method: "POST", headers: authorization, body: new Uint8Array(body) })
+    const cut = await post(snapshot.subarray(0, snapshot.length - 5) as Buffer<ArrayBuffer>)
+    assert.strictEqual(cut.status, 400)
+    assert.strictEqual((await client.getData("/kept")).data?.toString(), "changed")
+    const restored = await post(snapshot)
+    assert.strictEqual(restored.status, 200, await restored.text())
+
+    for (const port of ours.ports) {
+      const reader = new ZkClient(`127.0.0.1:${port}`)
+      await reader.connected()
+      await reader.sync()
+      assert.deepStrictEqual((await reader.getChildren("/")).sort(), ["closed", "deleted", "kept", "zookeeper"])
+      assert.strictEqual((await reader.getData("/kept")).data?.toString(), "as it was")
+      assert.strictEqual((await reader.getData("/kept/child")).data?.toString(), "one")
+      assert.strictEqual((await reader.getData("/deleted")).data?.length, 200_000)
+      assert.deepStrictEqual((await reader.getACL("/closed")).acl, acl)
+      await reader.close()
+    }
+    await client.close()
   })
 })
 

@@ -1,5 +1,6 @@
 export type { AdminSettings, Member, Subject } from "./commands/command.ts"
 export { type LogSwitch, logLevelRoute } from "./commands/logLevel.ts"
+export { type RestoreOptions, restoreRoute } from "./commands/restore.ts"
 export { commandRoutes } from "./commands/routes.ts"
 export { type SnapshotOptions, snapshotRoute } from "./commands/snapshot.ts"
 export { healthRoutes } from "./health.ts"

@@ -1,6 +1,6 @@
 /** The shell of ZAB: links, the fan-out, the store and the clock of one peer. What they mean is the core's business. */
 import { type ActorContext, type Handler, type Supervisor, spawn } from "@zkmesh/actor"
-import { type Address, Bus, type BusError, Dialled, type Link, type LinkEvent } from "@zkmesh/bus"
+import { type Address, Bus, type BusError, Dialled, type Link } from "@zkmesh/bus"
 import { CurrentHealth, type Report } from "@zkmesh/health"
 import {
   type BroadcastToElection,
@@ -12,17 +12,17 @@ import {
   type LeaderToLearner,
   type LearnerToLeader,
   learnerProtocol,
-  proposalsTopic,
-  type ZnodeToBroadcast
+  proposalsTopic
 } from "@zkmesh/messages"
 import { CurrentMetrics, type Readings, type Registry } from "@zkmesh/metrics"
 import type { Sid } from "@zkmesh/numbers"
-import { LogStore, type StoreError, type StoreSizes } from "@zkmesh/store"
+import { LogStore, type StoreError } from "@zkmesh/store"
 import { CurrentTelemetry } from "@zkmesh/telemetry"
 import { type LinkId, type Output, Peer, type ReadOp, type RecoveredLog, type WriteOp } from "@zkmesh/zab"
 import { Effect, Scope } from "effect"
 import { healthOf } from "./health.ts"
-import { Lane, type LaneMessage, Reader, Writer } from "./Lanes.ts"
+import { Lane, Reader, Writer } from "./Lanes.ts"
+import type { ElectionEvent, LeaderEvent, LearnerEvent, Message, ZnodeEvent } from "./message.ts"
 import { peerConfig } from "./options.ts"
 import { Statistics } from "./Statistics.ts"
 import { Taken } from "./Taken.ts"
@@ -48,25 +48,6 @@ export interface BroadcastServiceOptions {
   /** How long a commit that nobody at another peer waits for may wait for a proposal to ride with, ms: 0 not at all, default 1. */
   readonly commitLingerMs?: number
 }
-
-type ElectionEvent = LinkEvent<ElectionToBroadcast, BroadcastToElection>
-type LearnerEvent = LinkEvent<LearnerToLeader, LeaderToLearner>
-type LeaderEvent = LinkEvent<LeaderToLearner, LearnerToLeader>
-type ZnodeEvent = LinkEvent<ZnodeToBroadcast, BroadcastToZnode>
-
-type Message =
-  | LaneMessage
-  | { readonly _tag: "FanOut"; readonly message: FanOut }
-  | { readonly _tag: "Learner"; readonly event: LearnerEvent }
-  | { readonly _tag: "Leader"; readonly id: LinkId; readonly event: LeaderEvent }
-  | { readonly _tag: "Znode"; readonly event: ZnodeEvent }
-  | { readonly _tag: "Election"; readonly event: ElectionEvent }
-  | { readonly _tag: "RedialElection" }
-  | { readonly _tag: "FanOutLost" }
-  | { readonly _tag: "Tick" }
-  | { readonly _tag: "Lingered" }
-  | { readonly _tag: "Report" }
-  | { readonly _tag: "Sized"; readonly sizes: StoreSizes }
 
 /** Opens the log and starts the broadcast service of one peer at `broadcast.<sid>`; it lives until the scope closes. */
 export const runBroadcast = (
@@ -237,6 +218,7 @@ class Shell {
         return
       case "Sized":
         this.statistics.sizes = message.sizes
+        this.report()
         return
       case "Report":
         this.report()
@@ -247,6 +229,7 @@ class Shell {
     const { peer, znodes } = this
     if (event._tag === "Opened") {
       peer.step(now, { _tag: "ZnodeOpened", link: znodes.add(event.link) })
+      this.report()
     } else if (event._tag === "Broken") {
       const link = znodes.remove(event.link)
       if (link !== undefined) peer.step(now, { _tag: "ZnodeBroken", link })

@@ -55,8 +55,16 @@ const runOperator = (config: Config, { offset, host, sid, store }: OperatorPlace
     yield* observeProcess(metrics)
     yield* pushed(metrics, sid)
     if (knobs["admin.enableServer"] || isPrometheus(config)) {
-      const { commandRoutes, healthRoutes, logLevelRoute, serveHttp, serveMetrics, snapshotRoute, traceRoutes } =
-        yield* Effect.promise(() => import("@zkmesh/service-admin"))
+      const {
+        commandRoutes,
+        healthRoutes,
+        logLevelRoute,
+        restoreRoute,
+        serveHttp,
+        serveMetrics,
+        snapshotRoute,
+        traceRoutes
+      } = yield* Effect.promise(() => import("@zkmesh/service-admin"))
       if (knobs["admin.enableServer"]) {
         const endpoint = {
           host: knobs["admin.serverAddress"] ?? host,
@@ -70,8 +78,12 @@ const runOperator = (config: Config, { offset, host, sid, store }: OperatorPlace
         const routes = Layer.mergeAll(
           healthRoutes(health),
           traceRoutes(yield* CurrentTelemetry),
-          commandRoutes(subject, base, ["snapshot", "log_level"]),
+          commandRoutes(subject, base, ["snapshot", "restore", "log_level"]),
           logLevelRoute(subject, base, logSwitch),
+          ...restoreRoute(subject, base, {
+            isEnabled: knobs["admin.restore.enabled"],
+            intervalMs: knobs["admin.rateLimiterIntervalInMS"]
+          }),
           ...snapshotRoute(subject, base, {
             isEnabled: knobs["admin.snapshot.enabled"],
             intervalMs: knobs["admin.rateLimiterIntervalInMS"],

@@ -1,4 +1,5 @@
 export { type Authentication, DEFAULT_AUTHENTICATION, type SaslUsers } from "./auth/options.ts"
+export { houseCredentials } from "./auth/packet.ts"
 export { type Frontend, makeFrontend, runFrontend } from "./Frontend.ts"
 export type { Limits } from "./limits/options.ts"
 export { type Answered, type Frontends, frontendsOf } from "./operator/Frontends.ts"

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto"
+import { createHash, randomBytes } from "node:crypto"
 import type { Identity } from "@zkmesh/messages"
 import { type Id, JuteError, JuteReader, readAuthRequest } from "@zkmesh/protocol"
 import type { Authentication } from "./options.ts"
@@ -41,6 +41,15 @@ export const authenticate = (
   return prove(identity, options, packet.scheme ?? "", packet.auth)
 }
 
+/** What proves that a client is this process itself; nobody else can know it. */
+let house: Buffer | undefined
+
+/** For a client of this process's own, which may do everything: the auth of the digest scheme. */
+export const houseCredentials = (): Uint8Array => {
+  house ??= Buffer.from(`zkmesh:${randomBytes(32).toString("hex")}`)
+  return house
+}
+
 /** The same for what has been taken apart already: the scheme, and what it wants to see. */
 export const prove = (
   identity: Identity,
@@ -49,6 +58,8 @@ export const prove = (
   auth: Uint8Array | null
 ): Identity | undefined => {
   if (scheme === "ip") return identity
+  const isHouse = house !== undefined && scheme === "digest" && auth !== null && house.equals(auth)
+  if (isHouse) return withIds(identity, [{ scheme: "super", id: "" }])
   if (scheme !== "digest" || !digest.isEnabled || auth === null) return undefined
   const id = digestId(auth, digest.algorithm)
   const proved: Array<Id> = [{ scheme: "digest", id }]
