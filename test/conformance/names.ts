@@ -8,6 +8,7 @@ export class Names {
   private readonly zxids = new Map<number, string>([[0, "0"]])
   private readonly times = new Map<number, number>([[0, 0]])
   private readonly sessions = new Map<bigint, string>([[0n, "none"]])
+  /** The zxid of the last transaction that a step has made. */
   private last = 0
   /** The step at hand; a transaction that is first heard of in it has its name. */
   step = ""
@@ -35,8 +36,8 @@ export class Names {
     const known = this.zxids.get(zxid)
     if (known !== undefined) return known
     if (zxid < this.last) return "one that is over"
-    this.last = zxid
     if (isWrite) {
+      this.last = zxid
       this.inStep++
       this.latest = this.inStep === 1 ? this.step : `${this.step} (${this.inStep})`
     }

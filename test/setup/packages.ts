@@ -10,6 +10,8 @@ interface Tool {
 /** What the end-to-end tests use of Debian 12: the real clients, the real ZooKeeper, the real broker. */
 export const tools = {
   zookeeper: { path: "/usr/share/java/zookeeper.jar", packages: ["zookeeper", "default-jre-headless"] },
+  // Brings the newer ZooKeeper, which Debian does not have.
+  maven: { path: "/usr/bin/mvn", packages: ["maven"] },
   java: { path: "/usr/bin/java", packages: ["default-jre-headless"] },
   curator: {
     path: "/usr/share/java/curator-recipes.jar",
