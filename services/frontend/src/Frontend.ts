@@ -6,37 +6,35 @@
  * and everything that comes back for a client in one pass leaves as one write.
  */
 import type { AddressInfo, Socket } from "node:net"
-import { type ActorContext, type ActorRef, type Handler, type Supervisor, spawn } from "@zkmesh/actor"
-import { Bus, type BusError, Dialled, type LinkEvent } from "@zkmesh/bus"
-import { CurrentHealth, type Report } from "@zkmesh/health"
+import type { ActorContext, ActorRef, Handler } from "@zkmesh/actor"
+import { type Bus, Dialled, type LinkEvent } from "@zkmesh/bus"
+import type { Report } from "@zkmesh/health"
 import { type FrontendToSession, frontendProtocol, type SessionToFrontend } from "@zkmesh/messages"
-import { CurrentMetrics } from "@zkmesh/metrics"
-import { CurrentTelemetry, type Telemetry } from "@zkmesh/telemetry"
-import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
+import type { Telemetry } from "@zkmesh/telemetry"
+import { Effect } from "effect"
 import { plainAddress } from "./auth/address.ts"
 import { Client, Hold, Phase } from "./Client.ts"
 import { Conversation } from "./Conversation.ts"
 import { Carrier } from "./carry/Carrier.ts"
 import { Admission } from "./limits/Admission.ts"
 import { Flow } from "./limits/Flow.ts"
-import { type Frontends, frontendsOf } from "./operator/Frontends.ts"
-import { FrontendError, type FrontendOptions, type Settings, settingsOf } from "./options.ts"
+import type { Frontends } from "./operator/Frontends.ts"
+import { FrontendError, type Settings } from "./options.ts"
 import { Peer } from "./Peer.ts"
 import { type DropReason, Statistics } from "./statistics.ts"
 import { certificateIds } from "./tls/certificates.ts"
 import { Door } from "./tls/door.ts"
-import { readCertificates, renewing } from "./tls/renewal.ts"
-import { RequestTracing } from "./tracing/RequestTracing.ts"
+import type { RequestTracing } from "./tracing/RequestTracing.ts"
 
 type PeerEvent = LinkEvent<SessionToFrontend, FrontendToSession>
-type Message =
+export type Message =
   | { readonly _tag: "Peer"; readonly peer: number; readonly event: PeerEvent }
   | { readonly _tag: "Redial"; readonly peer: number }
   | { readonly _tag: "Watch" }
   /** A socket's callback has thrown: the frontend ends with the reason, as any actor would. */
   | { readonly _tag: "Failed"; readonly cause: unknown }
 
-type Log = (message: string) => void
+export type Log = (message: string) => void
 
 /** How often deadlines are looked at. */
 const WATCH_MS = 250
@@ -48,57 +46,6 @@ const DRAIN_MS = 2000
 const LOG_EVERY_MS = 5000
 /** A burst of replies may be this many times what a client may leave untaken for long. */
 const UNSENT_BURST = 4
-
-/** Starts a frontend; it lives until the scope closes. Returns the port that it listens at. */
-export const runFrontend = (
-  options: FrontendOptions
-): Effect.Effect<{ readonly port: number }, BusError | FrontendError, Scope.Scope | Bus | Supervisor> =>
-  Effect.map(
-    Effect.flatMap(makeFrontend(options), (frontend) => frontend.listen()),
-    (port) => ({ port })
-  )
-
-/** A frontend whose door is not open yet: who wants to reach it without a network hands its door a connection. */
-export const makeFrontend = (
-  options: FrontendOptions
-): Effect.Effect<Frontend, BusError | FrontendError, Scope.Scope | Bus | Supervisor> =>
-  Effect.gen(function* () {
-    const bus = yield* Bus
-    const given = settingsOf(options)
-    const certificates = yield* readCertificates(given.tls)
-    const settings = { ...given, tls: certificates?.tls }
-    const run = yield* FiberSet.makeRuntime<never, void, never>()
-    const log: Log = (message) => void run(Effect.logWarning(message))
-    const logTraced = (message: string, traceId: string) =>
-      void run(Effect.annotateLogs(Effect.logWarning(message), { trace_id: traceId }))
-    const telemetry = yield* CurrentTelemetry
-    const server = frontendsOf(yield* CurrentMetrics)
-    const health = yield* CurrentHealth
-    const tracing = telemetry && new RequestTracing(telemetry, settings.name, logTraced)
-    let shell: Frontend | undefined
-    yield* spawn<Message>(`frontend.${settings.name}`, (context) => {
-      shell = new Frontend(settings, context, bus, log, server, tracing)
-      return shell.handle
-    })
-    const frontend = shell!
-    const leave = server.add(frontend)
-    const forget = health.probe(`frontend.${settings.name}`, () => frontend.health())
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        leave()
-        forget()
-      })
-    )
-    yield* Effect.addFinalizer((exit) => {
-      // A frontend that has failed answers nobody any more: there is nothing to wait for.
-      const isAsked = Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)
-      return isAsked ? Effect.andThen(frontend.drain(), frontend.close()) : frontend.close()
-    })
-    if (certificates !== undefined) {
-      yield* Effect.forkScoped(renewing(certificates, (material) => frontend.door.renew(material)))
-    }
-    return frontend
-  })
 
 export class Frontend {
   readonly handle: Handler<Message>
