@@ -5,7 +5,7 @@ import { run } from "../setup/processes.ts"
 import { Ensemble } from "../setup/zkmesh.ts"
 import { ZooKeeper } from "../setup/zookeeper.ts"
 
-const TICK_MS = 500
+const TICK_MS = 1000
 /** `super:admin` */
 const SUPER_DIGEST = "super:xQJmxLMiHGwaqBvst5y6rkB6HQs="
 const SWEEP_MS = 500
