@@ -27,7 +27,11 @@ export class Observer {
   private readonly zab: ZabChecks
   private readonly expiry: ExpiryChecks
 
-  constructor(timeline: Timeline, zab: ZabChecks, expiry: ExpiryChecks) {
+  private readonly carried: (session: number) => void
+
+  /** `carried` is told of each session with which a frontend has gone on at another peer. */
+  constructor(timeline: Timeline, zab: ZabChecks, expiry: ExpiryChecks, carried: (session: number) => void) {
+    this.carried = carried
     this.timeline = timeline
     this.zab = zab
     this.expiry = expiry
@@ -79,7 +83,12 @@ export class Observer {
       return
     }
     const now = this.timeline.now
-    if (protocol === "stream" && message._tag === "Role") {
+    if (protocol === "frontend" && message._tag === "Connected") {
+      const { sessionId, logged } = message as { _tag: "Connected"; sessionId?: number; logged?: number }
+      if (logged === undefined || sessionId === undefined) return
+      this.count("session: carried")
+      this.carried(sessionId)
+    } else if (protocol === "stream" && message._tag === "Role") {
       const { role } = message as unknown as { role: string }
       this.count(`role: ${role}`)
       if (role === "leading") this.expiry.established(sidOf(local), now)
@@ -122,7 +131,19 @@ interface SessionChange {
   readonly record?: { readonly id: number; readonly timeoutMs: number }
 }
 
-const SHOWN = ["reason", "sid", "leader", "role", "state", "round", "epoch", "acceptedEpoch", "currentEpoch", "counts", "last"]
+const SHOWN = [
+  "reason",
+  "sid",
+  "leader",
+  "role",
+  "state",
+  "round",
+  "epoch",
+  "acceptedEpoch",
+  "currentEpoch",
+  "counts",
+  "last"
+]
 const ZXIDS = ["zxid", "previous", "after", "lastZxid", "committed", "applied"]
 
 /** A message in a line: its name and what is worth knowing of it. */

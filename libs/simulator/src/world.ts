@@ -53,7 +53,9 @@ export class World {
     const databases = new Map(this.sids.map((sid) => [sid, () => this.disks.get(`peer.${sid}`)!.database]))
     this.zab = new ZabChecks(this.history, this.voters, databases)
     const expiry = new ExpiryChecks(1 / (1 + 2 * MAX_DRIFT))
-    this.observer = new Observer(this.timeline, this.zab, expiry)
+    this.observer = new Observer(this.timeline, this.zab, expiry, (session) => {
+      for (const client of this.clients) if (client.sessionId === session) client.carried()
+    })
     const host = this.unitHost()
     this.units = this.parts().map((part) => new Unit(host, part))
     this.clients = Array.from({ length: schedule.clients }, (_, index) => this.client(index))

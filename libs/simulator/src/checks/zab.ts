@@ -100,6 +100,9 @@ export class ZabChecks {
       history.append(txn)
       isNew = true
     }
+    if (!holds(this.databases.get(sid)!(), batch.last)) {
+      throw new Violation("durable", `znode ${sid} is told ${hex(batch.last)}, which its own disk does not have`)
+    }
     if (isNew) this.isOnAQuorum(history.txns.at(-1)!)
   }
 

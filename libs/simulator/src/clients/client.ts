@@ -44,6 +44,12 @@ interface Outstanding extends Sent {
 
 type Table = "data" | "child"
 
+interface Armed {
+  readonly since: Zxid
+  /** It waits for a node that was not there. */
+  readonly isForAbsent: boolean
+}
+
 export class ScriptedClient {
   readonly name: string
   sessionId: SessionId = 0
@@ -66,7 +72,9 @@ export class ScriptedClient {
   private heardAt = 0
   private outstanding: Array<Outstanding> = []
   private waiting: Array<{ readonly operation: Operation; readonly onAnswer: Outstanding["onAnswer"] }> = []
-  private readonly armed: Record<Table, Map<string, Zxid>> = { data: new Map(), child: new Map() }
+  private readonly armed: Record<Table, Map<string, Armed>> = { data: new Map(), child: new Map() }
+  /** Its frontend has gone on with it at another peer, where its watches were set anew. */
+  private wasCarried = false
   /** Versions as the client has last read them, for what it does conditionally. */
   private readonly versions = new Map<string, number>()
   private frontend: number
@@ -104,6 +112,14 @@ export class ScriptedClient {
     this.outstanding.push(sent)
     this.host.said(this.name, `asks ${nameOf(known)} (${xid})`)
     this.connection?.send(frameOf(xid, known))
+  }
+
+  /**
+   * Its frontend has gone on with it at another peer. Watches are set anew there by comparing states, as ZooKeeper's
+   * setWatches does: a node that came and went in between is not seen.
+   */
+  carried(): void {
+    this.wasCarried = true
   }
 
   /** Dies without a word: its session is to expire. */
@@ -172,6 +188,7 @@ export class ScriptedClient {
     this.outstanding = []
     this.armed.data.clear()
     this.armed.child.clear()
+    this.wasCarried = false
     for (const { operation, onAnswer } of lost) if (onAnswer !== undefined) this.waiting.push({ operation, onAnswer })
   }
 
@@ -276,7 +293,8 @@ export class ScriptedClient {
     this.lastZxid = zxid
     const { model } = this.host.history
     for (const table of ["data", "child"] as const) {
-      for (const [path, since] of this.armed[table]) {
+      for (const [path, { since, isForAbsent }] of this.armed[table]) {
+        if (isForAbsent && this.wasCarried) continue
         const due = model.fires(table, path, since)
         if (due !== undefined && due <= zxid) {
           throw new Violation(
@@ -298,8 +316,9 @@ export class ScriptedClient {
       type === EventType.NodeChildrenChanged ? ["child"] : type === EventType.NodeDeleted ? ["data", "child"] : ["data"]
     let used = 0
     for (const table of tables) {
-      const since = this.armed[table].get(path)
-      if (since === undefined) continue
+      const armed = this.armed[table].get(path)
+      if (armed === undefined) continue
+      const { since } = armed
       if (model.fires(table, path, since) === undefined) {
         throw new Violation("watch", `${this.name}'s ${table} watch on ${path} fires and nothing has happened`)
       }
@@ -329,7 +348,8 @@ export class ScriptedClient {
     if (!operation.watch) return
     const table: Table = operation.kind === "children" ? "child" : "data"
     if (outcome.err !== 0 && operation.kind !== "exists") return
-    if (!this.armed[table].has(operation.path)) this.armed[table].set(operation.path, zxid)
+    if (this.armed[table].has(operation.path)) return
+    this.armed[table].set(operation.path, { since: zxid, isForAbsent: outcome.err !== 0 })
   }
 }
 

@@ -1,0 +1,278 @@
+/** The bug museum: each exhibit is the essence of a real bug, as a change of one place in the product's own source. */
+export interface Edit {
+  readonly file: string
+  /** Occurs exactly once in the file. */
+  readonly fragment: string
+  readonly replacement: string
+}
+
+export interface Exhibit {
+  readonly name: string
+  /** What goes wrong, and where it did. */
+  readonly story: string
+  readonly edits: ReadonlyArray<Edit>
+  /** Seeds known to catch it, for a quick visit. */
+  readonly seeds: ReadonlyArray<number>
+}
+
+export const exhibits: ReadonlyArray<Exhibit> = [
+  {
+    name: "ack before the commit",
+    story: "a follower acknowledges a proposal that its disk does not have (ZOOKEEPER-4646, 4685)",
+    edits: [
+      {
+        file: "libs/zab/src/learner.ts",
+        fragment: "    state.accept(batch)\n    state.counters.proposed(batch.count, batch.bytes.length)",
+        replacement:
+          '    state.accept(batch)\n    this.tell({ _tag: "Ack", zxid: batch.last })\n    state.counters.proposed(batch.count, batch.bytes.length)'
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "leader counts itself at once",
+    story: "the leader's own vote counts before its log is durable, so a commit needs one disk less than a quorum",
+    edits: [
+      {
+        file: "libs/zab/src/voting.ts",
+        fragment: "quorum.add(config.sid, log.durable)",
+        replacement: "quorum.add(config.sid, log.last)"
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "commit without a quorum",
+    story: "one voter too few is enough for a commit",
+    edits: [
+      {
+        file: "libs/zab/src/leader.ts",
+        fragment: "const reached = this.voting.reached()",
+        replacement: "const reached = this.state.log.durable"
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "epoch not persisted before ACKEPOCH",
+    story: "a follower promises an epoch that it forgets in a crash, and promises it again to somebody else",
+    edits: [
+      {
+        file: "libs/zab/src/learner.ts",
+        fragment: 'this.waiting = state.write({ _tag: "SetAcceptedEpoch", epoch })',
+        replacement: "this.ackEpoch(true)"
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "vote with the last committed",
+    story: "ZOOKEEPER-2845: the vote names the last committed zxid and not the last logged one",
+    edits: [
+      {
+        file: "libs/zab/src/peer.ts",
+        fragment: '({ _tag: "Look", zxid: state.log.last, currentEpoch: state.currentEpoch } as const)',
+        replacement: '({ _tag: "Look", zxid: state.committed, currentEpoch: state.currentEpoch } as const)'
+      },
+      {
+        file: "libs/zab/src/leader.ts",
+        fragment: "    if (isAhead) {",
+        replacement: "    if (isAhead && lastZxid < 0) {"
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "NEWLEADER acknowledged before the history is durable",
+    story: "ZOOKEEPER-3911: what a DIFF has brought is acknowledged while it is only in memory",
+    edits: [
+      {
+        file: "libs/zab/src/learner.ts",
+        fragment:
+          'if (this.stage !== "joining" || this.waiting !== undefined || state.log.durable !== this.newLeaderLast) return',
+        replacement: 'if (this.stage !== "joining" || this.waiting !== undefined) return'
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "a leader whose history is not the best",
+    story: "discovery accepts followers that are ahead of the leader, and what they alone have is cut off",
+    edits: [
+      {
+        file: "libs/zab/src/leader.ts",
+        fragment: "    if (isAhead) {",
+        replacement: "    if (isAhead && lastZxid < 0) {"
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "truncation skipped",
+    story: "ZOOKEEPER-1154: a learner keeps what it alone has logged, and says that it has been cut off",
+    edits: [
+      {
+        file: "libs/zab/src/learner.ts",
+        fragment: 'this.waiting = this.state.write({ _tag: "Truncate", zxid: message.zxid })',
+        replacement:
+          'this.stage = "standing"; this.tell({ _tag: "AckEpoch", currentEpoch: this.state.currentEpoch, lastZxid: message.zxid, counts: false })'
+      },
+      {
+        file: "libs/zab/src/learner.ts",
+        fragment: "if (message.after !== this.state.log.last) {",
+        replacement: "if (message.after < 0) {"
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "proposals from an old leader accepted",
+    story: "a follower takes what any leader of its epoch or of another publishes",
+    edits: [
+      {
+        file: "libs/zab/src/learner.ts",
+        fragment: "    if (message.leader !== this.leader || message.epoch !== this.epoch) return\n",
+        replacement: ""
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "a hole in the fan-out goes unnoticed",
+    story: "a proposal was lost, and the next one is logged after the one before it (ZOOKEEPER-2355)",
+    edits: [
+      {
+        file: "libs/zab/src/learner.ts",
+        fragment: "    if (previous !== state.log.last) {",
+        replacement: "    if (previous < 0) {"
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "delivered before it is durable",
+    story: "a peer applies, and answers, what its own disk does not have",
+    edits: [
+      {
+        file: "libs/zab/src/state.ts",
+        fragment: "return Math.min(this.committed, this.log.durable)",
+        replacement: "return Math.min(this.committed, this.log.last)"
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "a role before its history",
+    story: "a leader begins to prepare before it has applied what its epoch began with",
+    edits: [
+      {
+        file: "libs/zab/src/feed.ts",
+        fragment: "if (!this.roleSent && this.sent >= this.roleAt) this.tellRole()",
+        replacement: "if (!this.roleSent) this.tellRole()"
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "watch registered before its read",
+    story: "a watch set when the read is sent, not when it is answered, fires before its own reply",
+    edits: [
+      {
+        file: "libs/session/src/core.ts",
+        fragment: "        this.order.take(frontend, message.requests)",
+        replacement: `        for (const { conn, op, buffer, start, end } of message.requests) {
+          const reader = frontend.connections.get(conn)
+          if (reader === undefined || (op !== 3 && op !== 4) || buffer[end - 1] !== 1) continue
+          this.watchers.register(reader, Buffer.from(buffer.subarray(start + 4, end - 1)).toString(), "data")
+        }
+        this.order.take(frontend, message.requests)`
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "events after the answer",
+    story: "a client is told of its own write before others' watches on it have fired",
+    edits: [
+      {
+        file: "libs/session/src/stream.ts",
+        fragment:
+          "      if (txn.events !== undefined) for (const event of txn.events) this.core.watchers.fire(event, txn.zxid)\n",
+        replacement: ""
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "expired without grace",
+    story: "a new leader counts every session's silence from before its own election",
+    edits: [
+      {
+        file: "libs/session/src/tracking.ts",
+        fragment: "for (const [id, timeoutMs] of this.timeouts) this.tracker.add(id, timeoutMs, now)",
+        replacement: "for (const [id] of this.timeouts) this.tracker.add(id, 0, now)"
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "duplicate apply on retry",
+    story: "a request that was sent again after a change of leader is carried out twice",
+    edits: [
+      {
+        file: "libs/tree/src/prepare.ts",
+        fragment: '  if (request.seq <= session.seq) return "duplicate"\n',
+        replacement: '  if (request.seq <= session.seq) return "prepared"\n'
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "requests not sent again",
+    story: "what was in flight when the leader was lost is never heard of again",
+    edits: [
+      {
+        file: "libs/session/src/toLeader.ts",
+        fragment: "for (const connection of attached) for (const write of connection.pending) this.writes.push(write)",
+        replacement: "for (const connection of attached) void connection"
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "a failed multi leaves its traces",
+    story: "ZOOKEEPER-1624: what a failed multi had pending is not taken back",
+    edits: [
+      {
+        file: "libs/tree/src/nodeops.ts",
+        fragment: "      overlay.rollback()\n",
+        replacement: "      overlay.commit()\n"
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "sequence numbers from the number of children",
+    story: "a name is given twice once a child has been deleted",
+    edits: [
+      {
+        file: "libs/tree/src/nodeops.ts",
+        fragment: "path + sequenceSuffix(parent.creations)",
+        replacement: "path + sequenceSuffix(parent.numChildren)"
+      }
+    ],
+    seeds: [1, 2, 3]
+  },
+  {
+    name: "reads overtake writes",
+    story: "a client does not see what it has just written",
+    edits: [
+      {
+        file: "libs/session/src/order.ts",
+        fragment: "if (kind === READ && connection.pending.length === 0 && connection.live) {",
+        replacement: "if (kind === READ && connection.live) {"
+      }
+    ],
+    seeds: [1, 2, 3]
+  }
+]
