@@ -342,6 +342,7 @@ export class ZnodeCore {
       digests_compared: this.digests.compared,
       digest_mismatches_count: 0,
       configuration: this.tree.configText(),
+      standalone_enabled: this.options.standaloneEnabled ?? true,
       checkpoint_zxid: hex(this.checkpoint),
       checkpoint_count: counters.checkpoints,
       checkpoint_running: this.writing !== undefined,

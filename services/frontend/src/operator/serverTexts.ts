@@ -24,11 +24,12 @@ export const double = (value: number): string => {
 
 const STATES = { leading: "leader", following: "follower", observing: "observer", looking: "looking" } as const
 
-/** As ZooKeeper names it: an ensemble of one voter has no leader, it stands alone. */
+/** As ZooKeeper names it: an ensemble of one voter has no leader, it stands alone, unless it is to be one of several. */
 export const serverState = (peer: Peer, stats: Stats): string => {
   if (peer.status.readOnly === true) return "read-only"
   if (peer.status.role !== "leading") return STATES[peer.status.role]
-  return number(statsAt(stats, "figures"), "quorum_size", 3) === 1 ? "standalone" : "leader"
+  const isAlone = number(statsAt(stats, "figures"), "quorum_size", 3) === 1
+  return isAlone && stats["standalone_enabled"] !== false ? "standalone" : "leader"
 }
 
 /** `leading - broadcast`; undefined for a server that stands alone. */
