@@ -12,7 +12,6 @@ const FIXED64 = 1
 const BYTES = 2
 
 const tag = (field: number, type: number): number => (field << 3) | type
-const NANOSECONDS = 1_000_000n
 
 const hexDigit = (code: number): number => (code <= 57 ? code - 48 : code - 87)
 
@@ -85,9 +84,12 @@ class Writer {
   time(field: number, ms: number): void {
     this.room(9)
     this.bytes[this.at++] = tag(field, FIXED64)
+    // More than 53 bits: the upper part of the milliseconds, then the lower, each times a million.
     const whole = Math.floor(ms)
-    this.bytes.writeBigUInt64LE(BigInt(whole) * NANOSECONDS + BigInt(Math.round((ms - whole) * 1e6)), this.at)
-    this.at += 8
+    const upper = Math.floor(whole / 2 ** 20) * 1e6
+    const lower = (whole % 2 ** 20) * 1e6 + Math.round((ms - whole) * 1e6) + (upper % 2 ** 12) * 2 ** 20
+    this.at = this.bytes.writeUInt32LE(lower % 2 ** 32, this.at)
+    this.at = this.bytes.writeUInt32LE(Math.floor(upper / 2 ** 12) + Math.floor(lower / 2 ** 32), this.at)
   }
 
   double(field: number, value: number): void {
