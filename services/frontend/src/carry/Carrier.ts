@@ -19,11 +19,16 @@ type Connected = Extract<SessionToFrontend, { _tag: "Connected" }>
 
 /** A peer that looks for a leader for longer than this, while another one has one, loses its clients to that one. */
 const LOOKING_MS = 1000
+/**
+ * The part of its session's timeout for which a client is kept without a peer that serves it. It may be this frontend that
+ * is cut off: what is left is for the client to find another door before its session expires.
+ */
+const PATIENCE = 1 / 3
 
 export class Carrier {
   private readonly frontend: Frontend
-  /** Those that have no peer. */
-  private readonly waiting = new Set<Client>()
+  /** Those that have no peer, or not been taken by their new one yet. */
+  private readonly moving = new Set<Client>()
 
   constructor(frontend: Frontend) {
     this.frontend = frontend
@@ -47,13 +52,13 @@ export class Carrier {
     client.peer = undefined
     carry.lostAt ??= frontend.now()
     client.hold(Hold.Moving)
-    this.waiting.add(client)
+    this.moving.add(client)
     this.move(client)
   }
 
   /** The client has gone, or is here. */
   forget(client: Client): void {
-    this.waiting.delete(client)
+    this.moving.delete(client)
   }
 
   private move(client: Client): void {
@@ -62,7 +67,6 @@ export class Carrier {
   }
 
   private ask(client: Client, peer: Peer, resume: Resume): void {
-    this.waiting.delete(client)
     client.peer = peer
     peer.clients.add(client)
     peer.send({
@@ -81,6 +85,7 @@ export class Carrier {
   /** Its session is attached to the new peer. True if the client goes on. */
   resumed(client: Client, peer: Peer, { connection, logged }: Connected): boolean {
     const { frontend } = this
+    this.moving.delete(client)
     const again = client.carry!.resumed(connection, logged ?? 0, client.conn, client.lastZxidSeen)
     if (typeof again === "string") {
       frontend.drop(client, "inDoubt", again)
@@ -99,24 +104,27 @@ export class Carrier {
     else this.frontend.end(client, reason === "expired" ? "expired" : "closedByPeer")
   }
 
-  /** Who waits goes on as soon as there is somewhere to go, and not longer than its session may be silent. */
+  /** Who waits goes on as soon as there is somewhere to go, or is let go. */
   tick(now: number): void {
-    for (const client of [...this.waiting]) {
-      if (now - client.carry!.lostAt! > client.timeoutMs) this.frontend.end(client, "peerLost")
-      else this.move(client)
+    for (const client of [...this.moving]) {
+      if (now - client.carry!.lostAt! > client.timeoutMs * PATIENCE) this.frontend.end(client, "peerLost")
+      else if (client.peer === undefined) this.move(client)
     }
     for (const peer of this.frontend.peers) if (peer.clients.size > 0) this.leave(peer, now)
   }
 
   /** Peers find a new leader at about the same time: one that does not is not worth waiting for. */
   private leave(peer: Peer, now: number): void {
-    if (peer.status.role !== "looking" || now - peer.since < LOOKING_MS) return
+    const lookingMs = now - peer.since
+    if (peer.status.role !== "looking" || lookingMs < LOOKING_MS) return
     const best = this.frontend.best()
-    if (best === undefined || best.status.role === "looking" || best.status.epoch < peer.status.epoch) return
+    const isWorse = best === undefined || best.status.role === "looking" || best.status.epoch < peer.status.epoch
     for (const client of [...peer.clients]) {
-      if (client.phase !== Phase.Open || client.carry?.canMove !== true || client.carry.lostAt !== undefined) continue
-      peer.send({ _tag: "Disconnected", conn: client.conn })
-      this.lose(client, "peerLost")
+      if (client.phase !== Phase.Open || client.carry?.lostAt !== undefined) continue
+      if (!isWorse && client.carry?.canMove === true) {
+        peer.send({ _tag: "Disconnected", conn: client.conn })
+        this.lose(client, "peerLost")
+      } else if (lookingMs > client.timeoutMs * PATIENCE) this.frontend.end(client, "peerLost")
     }
   }
 }
