@@ -37,6 +37,7 @@ beforeAll(async () => {
     "admin.enableServer=true",
     `admin.serverPort=${admin}`,
     "admin.rateLimiterIntervalInMS=0",
+    "audit.enable=true",
     "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
     `metricsProvider.httpPort=${metrics}`
   ]
@@ -208,6 +209,24 @@ describe("a snapshot", () => {
       await reader.close()
     }
     await client.close()
+  })
+})
+
+describe("the audit log", () => {
+  it("says who has done what, and what became of it", async () => {
+    const client = new ZkClient(ours.connect)
+    await client.connected()
+    await client.addAuth("digest", "joe:secret")
+    await client.create("/audited-", "x", { mode: CreateMode.EPHEMERAL_SEQUENTIAL })
+    await client.delete("/nowhere").catch((error: Error) => assert.match(error.message, /NONODE/))
+    await client.close()
+    // As JSON writes tabs.
+    const tab = "\\\\t"
+    const who = `session=0x[0-9a-f]+${tab}user=127\\.0\\.0\\.1,joe${tab}ip=127\\.0\\.0\\.1`
+    const created = `operation=create${tab}znode=/audited-\\d{10}${tab}znode_type=ephemeral_sequential${tab}result=success`
+    await ours.process.line(new RegExp(`${who}${tab}${created}`))
+    await ours.process.line(new RegExp(`${who}${tab}operation=delete${tab}znode=/nowhere${tab}result=failure`))
+    await ours.process.line(/operation=ephemeralZNodeDeletionOnSessionCloseOrExpire\\tznode=\/audited-/)
   })
 })
 

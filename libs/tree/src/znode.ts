@@ -51,7 +51,7 @@ export class ZnodeCore {
   private txnsSince = 0
   private checkpointedMs = 0
   private readonly replies: RecentReplies | undefined
-  private readonly counters = { checkpoints: 0, checkpointMs: 0, applied: 0, reloads: 0 }
+  private readonly counters = { checkpoints: 0, checkpointMs: 0, checkpointedAt: -1, applied: 0, reloads: 0 }
 
   constructor(options: ZnodeOptions, tree: Tree) {
     this.options = options
@@ -103,7 +103,7 @@ export class ZnodeCore {
         this.loaded(input.tree)
         return
       case "CheckpointWritten":
-        this.checkpointWritten(clocks.nowMs)
+        this.checkpointWritten(clocks)
         return
       case "CheckpointAbandoned":
         this.writing = undefined
@@ -247,11 +247,12 @@ export class ZnodeCore {
     }
   }
 
-  private checkpointWritten(nowMs: number): void {
+  private checkpointWritten({ nowMs, wallMs }: Clocks): void {
     const { writing } = this
     this.writing = undefined
     if (writing === undefined || writing.isSuperseded) return
     this.counters.checkpoints++
+    this.counters.checkpointedAt = Math.floor(wallMs / 1000)
     this.counters.checkpointMs = Math.round(nowMs - writing.startedMs)
     this.checkpoint = writing.to
     this.tree.changes.release()
@@ -345,6 +346,7 @@ export class ZnodeCore {
       standalone_enabled: this.options.standaloneEnabled ?? true,
       checkpoint_zxid: hex(this.checkpoint),
       checkpoint_count: counters.checkpoints,
+      checkpoint_time: counters.checkpointedAt,
       checkpoint_running: this.writing !== undefined,
       checkpoint_pending_changes: tree.changes.pending,
       snapshottime: counters.checkpointMs,

@@ -70,7 +70,8 @@ export class PlayedSession extends Condition {
   private help(message: FrontendToSession): void {
     if (message._tag === "Connect") this.accept(message)
     else if (message._tag === "Requests") this.answer(message.requests.length, message)
-    else if (message._tag === "Query") this.link!.send({ _tag: "Answer", id: message.id, stats: { znode_count: 5, figures: { znode_count: 5 } } })
+    else if (message._tag === "Query")
+      this.link!.send({ _tag: "Answer", id: message.id, stats: { znode_count: 5, figures: { znode_count: 5 } } })
   }
 
   accept({ conn, sessionId, password }: Connect): void {
