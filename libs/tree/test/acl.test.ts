@@ -102,3 +102,30 @@ it("keeps each list once, as long as it is used", () => {
   client.delete("/n9")
   assert.equal(world.tree.acls.size, before)
 })
+
+it("asks nobody for permission where ACLs are skipped", () => {
+  const world = new World()
+  const client = world.client()
+  const list = [acl("digest", "alice:hash")]
+  client.createOk("/a", { acl: list })
+  assert.equal(client.read(OpCode.getACL, (w) => w.ustring("/a")).err, ErrorCode.NOAUTH)
+  world.tree.skipAcl = true
+  assert.deepEqual(readAcls(client.read(OpCode.getACL, (w) => w.ustring("/a")).body), list, "nothing is hidden either")
+  client.createOk("/a/child")
+  assert.equal(client.delete("/a/child"), 0)
+  assert.equal(client.setAcl("/a", [acl("nobody", "knows")]).err, ErrorCode.INVALIDACL, "what is no ACL is still none")
+})
+
+it("knows no scheme that is not there", () => {
+  const client = new World({ absentSchemes: ["sasl"] }).client()
+  assert.equal(client.create("/a", { acl: [acl("sasl", "alice")] }), ErrorCode.INVALIDACL)
+  assert.equal(client.create("/a", { acl: [acl("x509", "CN=alice")] }), 0)
+})
+
+it("tells an id that is null from a scheme that is", () => {
+  const client = new World().client()
+  const listOf = (scheme: string | null, id: string | null) => ({ acl: [{ perms: Perms.ALL, id: { scheme, id } }] })
+  assert.equal(client.create("/a", listOf("digest", null)), ErrorCode.MARSHALLINGERROR)
+  assert.equal(client.create("/a", listOf("unheard of", null)), ErrorCode.INVALIDACL)
+  assert.equal(client.create("/a", listOf(null, "anyone")), ErrorCode.INVALIDACL)
+})

@@ -24,7 +24,16 @@ import {
   Xid
 } from "@zkmesh/protocol"
 import { EntryReader, type TxnBatch } from "@zkmesh/txn"
-import { Applier, OPEN_ACL, Preparer, ReadBatch, type ReadResults, Tree, type Verdict } from "../src/index.ts"
+import {
+  Applier,
+  OPEN_ACL,
+  Preparer,
+  type PreparerOptions,
+  ReadBatch,
+  type ReadResults,
+  Tree,
+  type Verdict
+} from "../src/index.ts"
 
 export type { MultiResult }
 export const EPOCH = 1
@@ -59,11 +68,10 @@ export class World {
   now = 1_700_000_000_000
   private nextToken = 1
 
-  constructor(
-    options: { extendedTypes?: boolean; enforceQuota?: boolean; tree?: Tree; reconfigEnabled?: boolean } = {}
-  ) {
+  constructor(options: Partial<PreparerOptions> & { readonly tree?: Tree } = {}) {
     this.tree = options.tree ?? new Tree()
     this.preparer = new Preparer(this.tree, {
+      ...options,
       extendedTypes: options.extendedTypes ?? false,
       enforceQuota: options.enforceQuota ?? false,
       reconfigEnabled: options.reconfigEnabled ?? false

@@ -225,6 +225,14 @@ describe("containers and ttl nodes (§8.2)", () => {
     client.delete("/t/child")
     assert.equal(world.preparer.sweep(world.now, 10), 1)
   })
+  it("sweeps a container that nobody has used, if it is told how long to wait", () => {
+    const world = new World({ containerMaxNeverUsedMs: 1000 })
+    world.client().createOk("/c", { op: OpCode.createContainer })
+    world.now += 1000
+    assert.equal(world.preparer.sweep(world.now, 10), 0)
+    world.now += 1
+    assert.equal(world.preparer.sweep(world.now, 10), 1)
+  })
   it("sweeps no more than it is told to", () => {
     const world = new World()
     const client = world.client()

@@ -179,6 +179,17 @@ describe("what a client watches", () => {
     assert.deepEqual(registered(one), { data: ["/other"], child: ["/dir"] })
   })
 
+  it("takes a malformed setWatches for one that names nothing", () => {
+    const one = carry()
+    done(
+      one,
+      request(OpCode.setWatches2, (w) => w.long(1)),
+      ErrorCode.MARSHALLINGERROR
+    )
+    done(one, read(OpCode.getData, "/a", true))
+    assert.deepEqual(registered(one), { data: ["/a"] })
+  })
+
   it("keeps what was held back if the new peer fails as well", () => {
     const one = carry()
     done(one, read(OpCode.getData, "/a", true))
