@@ -5,6 +5,7 @@ import type { Limits } from "@zkmesh/service-frontend"
 export const limitsOf = (knobs: Knobs): Partial<Limits> => ({
   maxClientCnxns: knobs.maxClientCnxns,
   maxCnxns: knobs.maxCnxns,
+  newSessions: knobs.localSessionsEnabled ? "local" : "global",
   largeRequestThreshold: knobs.largeRequestThreshold,
   largeRequestMaxBytes: knobs.largeRequestMaxBytes,
   requestThrottle: {

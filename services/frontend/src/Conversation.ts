@@ -92,7 +92,7 @@ export class Conversation {
     client.mayAsk = this.authenticator.isEnough(client.identity)
     frontend.statistics.connectionRequests++
     frontend.statistics.tokenDeficit.record(this.throttle.deficit)
-    if (!this.throttle.admits(request.sessionId === 0 ? "global" : "renew", frontend.now())) {
+    if (!this.throttle.admits(request.sessionId === 0 ? frontend.settings.newSessions : "renew", frontend.now())) {
       frontend.drop(client, "throttled", "too many sessions are asked for at once")
       return
     }

@@ -34,6 +34,8 @@ export interface Limits {
   readonly maxClientCnxns: number
   /** Connections in all; 0: any number. */
   readonly maxCnxns: number
+  /** What a session without an id will be: the bucket of connections has a price for each kind. */
+  readonly newSessions: "global" | "local"
   /** A request of more bytes is a large one; -1: none is. */
   readonly largeRequestThreshold: number
   /** Bytes of large requests under way, beyond which a connection that sends another is closed. */
@@ -56,6 +58,7 @@ export interface Limits {
 export const DEFAULT_LIMITS: Limits = {
   maxClientCnxns: 60,
   maxCnxns: 0,
+  newSessions: "global",
   largeRequestThreshold: -1,
   largeRequestMaxBytes: 100 * 2 ** 20,
   requestThrottle: { maxRequests: 0, throttledOpWaitMs: 0, dropsStale: false },
