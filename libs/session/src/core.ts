@@ -221,7 +221,8 @@ export class SessionCore {
   }
 
   private token(): number {
-    const token = this.options.sid * TOKENS_PER_PEER + this.nextToken
+    // Beyond 255 ids are drawn: two peers that share this part begin their counts at random places, far apart.
+    const token = (this.options.sid % 256) * TOKENS_PER_PEER + this.nextToken
     this.nextToken = (this.nextToken + 1) % TOKENS_PER_PEER
     return token
   }
