@@ -48,6 +48,12 @@ export class Health {
         worst = { condition: report.condition, why: report.why === undefined ? part : `${part}: ${report.why}` }
       }
     }
+    // Who looks for a leader and serves readers meanwhile is read-only: the one is the reason for the other.
+    const reader = Object.entries(parts).find(([, { condition }]) => condition === "readOnly")
+    if (worst.condition === "looking" && reader !== undefined) {
+      const [part, { why }] = reader
+      worst = { condition: "readOnly", why: why === undefined ? part : `${part}: ${why}` }
+    }
     if (this.probes.size === 0) worst = { condition: "starting", why: "nothing has been started yet" }
     return { ...worst, ready: worst.condition === "serving", parts }
   }

@@ -23,6 +23,23 @@ describe("health", () => {
     assert.deepStrictEqual(parts["broadcast"], { condition: "syncing", why: "discovery" })
   })
 
+  it("is read-only while it looks for a leader and serves readers", () => {
+    const health = new Health()
+    health.set("broadcast", { condition: "looking" })
+    health.set("session", { condition: "readOnly", why: "there is no leader" })
+    const { condition, ready, why } = health.overall()
+    assert.deepStrictEqual(
+      { condition, ready, why },
+      {
+        condition: "readOnly",
+        ready: false,
+        why: "session: there is no leader"
+      }
+    )
+    health.set("znode", { condition: "starting" })
+    assert.strictEqual(health.overall().condition, "starting")
+  })
+
   it("forgets a part that ends, but not the one that has taken its place", () => {
     const health = new Health()
     health.set("znode", { condition: "serving" })

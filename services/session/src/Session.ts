@@ -187,9 +187,10 @@ class Shell {
   }
 
   health(): Report {
-    const { role, serving, connected } = this.core
+    const { role, serving, connected, readOnly } = this.core
     if (!connected) return { condition: "starting", why: `znode.${this.sid} is not reached yet` }
     if (role.role !== "looking") return { condition: "serving", why: `${role.role} in epoch ${role.epoch}` }
+    if (readOnly) return { condition: "readOnly", why: "there is no leader: readers are served" }
     const what = serving ? "reads are answered for a while, writes wait" : "no client is served"
     return { condition: "looking", why: `there is no leader: ${what}` }
   }

@@ -25,7 +25,7 @@ const statistics = ({ server }: Subject, { peer, stats }: Answered) => {
   const isLeader = serverState(peer, stats) === "leader"
   return {
     version: VERSION,
-    read_only: false,
+    read_only: peer.status.readOnly === true,
     server_stats: {
       packets_sent: totals.sent,
       packets_received: totals.received,
