@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { zkCli } from "./clients/zkcli.ts"
+import { digestOf, dump } from "./recorder/checker.ts"
 import { ConnectionLost, dataOf, Session } from "./recorder/session.ts"
 import { GrowingServers, SUPER } from "./setup/growing.ts"
 import { tools } from "./setup/packages.ts"
@@ -176,5 +177,8 @@ describe("an ensemble that is reconfigured while it serves", () => {
     const missing = writer.acknowledged.filter((path) => !names.has(path.slice("/load/".length)))
     assert.deepStrictEqual(missing, [])
     assert.isAtMost(names.size - writer.acknowledged.length, writer.lost)
+    // Whoever votes and whoever only observes has the same tree, down to every stat.
+    const trees = await Promise.all(servers.ports.map((port) => dump(port)))
+    assert.strictEqual(new Set(trees.map(digestOf)).size, 1)
   })
 })
