@@ -6,8 +6,8 @@ import { Workload } from "../recorder/workload.ts"
 import { KazooLoad } from "./kazooLoad.ts"
 import { Project } from "./project.ts"
 
-/** With the images built, from the command to the first answer. */
-const UP_MS = 30_000
+/** With the images built, from the command to the first answer. ZKMESH_TEST_UP_MS is for machines that have other work. */
+const UP_MS = Number(process.env["ZKMESH_TEST_UP_MS"] ?? 30_000)
 const PATIENCE_MS = 60_000
 
 describe("docker compose", () => {
@@ -81,9 +81,6 @@ describe("docker compose", () => {
     timeout: 240_000
   }, async () => {
     const history = await workload!.stop()
-    const session = await Session.open({ ports: [project.port], timeoutMs: 10_000 })
-    await session.sync("/load")
-    await session.close()
     assert.deepStrictEqual(check(history, await dump(project.port, "/load")), [])
     await workload!.close()
     const before = await settled(project.port)
