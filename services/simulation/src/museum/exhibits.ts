@@ -11,8 +11,10 @@ export interface Exhibit {
   /** What goes wrong, and where it did. */
   readonly story: string
   readonly edits: ReadonlyArray<Edit>
-  /** Seeds known to catch it, for a quick visit. */
-  readonly seeds: ReadonlyArray<number>
+  /** A seed that catches it, for a quick visit: the smallest that was found. */
+  readonly seed: number
+  /** The ensemble of that seed, where a small one is not enough. */
+  readonly shape?: { readonly peers: number; readonly minutes: number }
 }
 
 export const exhibits: ReadonlyArray<Exhibit> = [
@@ -27,7 +29,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
           '    state.accept(batch)\n    this.tell({ _tag: "Ack", zxid: batch.last })\n    state.counters.proposed(batch.count, batch.bytes.length)'
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 1
   },
   {
     name: "leader counts itself at once",
@@ -39,7 +41,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: "quorum.add(config.sid, log.last)"
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 1
   },
   {
     name: "commit without a quorum",
@@ -51,7 +53,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: "const reached = this.state.log.durable"
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 1
   },
   {
     name: "epoch not persisted before ACKEPOCH",
@@ -63,7 +65,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: "this.ackEpoch(true)"
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 1
   },
   {
     name: "vote with the last committed",
@@ -80,7 +82,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: "    if (isAhead && lastZxid < 0) {"
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 1
   },
   {
     name: "NEWLEADER acknowledged before the history is durable",
@@ -93,7 +95,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: 'if (this.stage !== "joining" || this.waiting !== undefined) return'
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 11
   },
   {
     name: "a leader whose history is not the best",
@@ -105,7 +107,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: "    if (isAhead && lastZxid < 0) {"
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 1
   },
   {
     name: "truncation skipped",
@@ -123,19 +125,8 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: "if (message.after < 0) {"
       }
     ],
-    seeds: [1, 2, 3]
-  },
-  {
-    name: "proposals from an old leader accepted",
-    story: "a follower takes what any leader of its epoch or of another publishes",
-    edits: [
-      {
-        file: "libs/zab/src/learner.ts",
-        fragment: "    if (message.leader !== this.leader || message.epoch !== this.epoch) return\n",
-        replacement: ""
-      }
-    ],
-    seeds: [1, 2, 3]
+    seed: 21,
+    shape: { peers: 5, minutes: 0.1 }
   },
   {
     name: "a hole in the fan-out goes unnoticed",
@@ -147,7 +138,8 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: "    if (previous < 0) {"
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 15,
+    shape: { peers: 5, minutes: 0.1 }
   },
   {
     name: "delivered before it is durable",
@@ -159,7 +151,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: "return Math.min(this.committed, this.log.last)"
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 1
   },
   {
     name: "a role before its history",
@@ -171,7 +163,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: "if (!this.roleSent) this.tellRole()"
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 4
   },
   {
     name: "watch registered before its read",
@@ -188,7 +180,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         this.order.take(frontend, message.requests)`
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 2
   },
   {
     name: "events after the answer",
@@ -201,7 +193,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: ""
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 1
   },
   {
     name: "expired without grace",
@@ -213,7 +205,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: "for (const [id] of this.timeouts) this.tracker.add(id, 0, now)"
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 4
   },
   {
     name: "duplicate apply on retry",
@@ -225,7 +217,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: '  if (request.seq <= session.seq) return "prepared"\n'
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 1
   },
   {
     name: "requests not sent again",
@@ -237,7 +229,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: "for (const connection of attached) void connection"
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 1
   },
   {
     name: "a failed multi leaves its traces",
@@ -249,7 +241,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: "      overlay.commit()\n"
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 6
   },
   {
     name: "sequence numbers from the number of children",
@@ -261,7 +253,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: "path + sequenceSuffix(parent.numChildren)"
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 1
   },
   {
     name: "reads overtake writes",
@@ -273,6 +265,66 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: "if (kind === READ && connection.live) {"
       }
     ],
-    seeds: [1, 2, 3]
+    seed: 1
+  },
+  {
+    name: "ephemerals outlive their session",
+    story: "ZOOKEEPER-1367: a closed session leaves nodes behind that nobody ever deletes",
+    edits: [
+      {
+        file: "libs/tree/src/prepare.ts",
+        fragment: "this.ops.removeAll(this.overlay.ephemerals(id))",
+        replacement: "this.ops.removeAll([])"
+      }
+    ],
+    seed: 1
+  },
+  {
+    name: "a checkpoint without sessions",
+    story: "ZOOKEEPER-3145: sessions are not where the checkpoint says they are, and are gone after a restart",
+    edits: [
+      {
+        file: "libs/tree/src/sessions.ts",
+        fragment: "const changed = Array.from(this.changed, (id) => ({ ...this.records.get(id)! }))",
+        replacement: "const changed: Array<SessionRecord> = []"
+      }
+    ],
+    seed: 4
+  },
+  {
+    name: "watch fires twice",
+    story: "a watch is not used up by its first event",
+    edits: [
+      {
+        file: "libs/session/src/watchTable.ts",
+        fragment: "if ((modes & oneShot) !== 0) this.setModes(record, modes & ~oneShot)",
+        replacement: "if ((modes & oneShot) < 0) this.setModes(record, modes & ~oneShot)"
+      }
+    ],
+    seed: 1
+  },
+  {
+    name: "parents are not watched",
+    story: "who watches children is not told of one that comes or goes",
+    edits: [
+      {
+        file: "libs/session/src/watchers.ts",
+        fragment: 'event.type !== EventType.NodeDataChanged && event.path !== "/"',
+        replacement: 'event.type < 0 && event.path !== "/"'
+      }
+    ],
+    seed: 1
+  },
+  {
+    name: "what is in flight is forgotten",
+    story: "a request is judged by the tree alone, without the changes that are on their way to it",
+    edits: [
+      {
+        file: "libs/tree/src/prepare.ts",
+        fragment: "    this.overlay.prune(zxid)",
+        replacement: "    if (zxid > 0) this.overlay.clear()"
+      }
+    ],
+    seed: 5
   }
 ]
