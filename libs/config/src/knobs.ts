@@ -214,7 +214,7 @@ const own = {
   }),
   "frontend.maxOutstanding": knob(
     positive,
-    "1000",
+    "256",
     ours("requests", "unanswered requests of one connection, above which its socket is not read")
   ),
   "restart.minMs": knob(positive, "200", ours("ms", "pause before a failed peer is built again, doubled each time")),

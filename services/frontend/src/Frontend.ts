@@ -247,7 +247,8 @@ export class Frontend {
     this.dirty = []
     for (const client of dirty) {
       statistics.bytesSent += client.flush()
-      if (client.socket.writableLength > this.settings.maxUnsentBytes * UNSENT_BURST) this.drop(client, "slow")
+      const waiting = client.socket.writableLength
+      if (waiting > this.settings.maxUnsentBytes * UNSENT_BURST) this.drop(client, "slow", `${waiting} bytes wait for it`)
     }
   }
 

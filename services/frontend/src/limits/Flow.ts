@@ -9,9 +9,6 @@ import type { Statistics } from "../statistics.ts"
 import { LargeRequests } from "./largeRequests.ts"
 import type { Limits } from "./options.ts"
 
-/** Before the first replies have shown how large they are, no more than this many requests are asked for at once. */
-const FIRST_WINDOW = 256
-
 export class Flow {
   private readonly limits: Limits
   private readonly statistics: Statistics
@@ -36,7 +33,7 @@ export class Flow {
   }
 
   firstWindow(): number {
-    return Math.min(FIRST_WINDOW, this.limits.maxOutstandingPerConnection)
+    return this.limits.maxOutstandingPerConnection
   }
 
   /** How many requests may be taken from this client now. */

@@ -42,7 +42,7 @@ export interface Limits {
   readonly largeRequestMaxBytes: number
   readonly requestThrottle: RequestThrottle
   readonly connectionThrottle: ConnectionThrottle
-  /** Requests of one connection under way before it is not read from any more. */
+  /** Requests of one connection under way before it is not read from any more: replies may be as many megabytes. */
   readonly maxOutstandingPerConnection: number
   /** The same for the bytes of its requests. */
   readonly maxOutstandingBytesPerConnection: number
@@ -72,7 +72,7 @@ export const DEFAULT_LIMITS: Limits = {
     decreaseRatio: 0,
     weights: undefined
   },
-  maxOutstandingPerConnection: 1000,
+  maxOutstandingPerConnection: 256,
   maxOutstandingBytesPerConnection: 16 * 2 ** 20,
   maxOutstanding: 100_000,
   maxOutstandingBytes: 256 * 2 ** 20,
