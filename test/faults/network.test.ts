@@ -5,7 +5,7 @@ import { NatsCluster } from "../setup/natsCluster.ts"
 import { Servers } from "../setup/zkmesh.ts"
 import { underLoad } from "./underLoad.ts"
 
-describe("a cluster of brokers", () => {
+describe("a cluster of brokers, a peer at each", () => {
   let brokers: NatsCluster
   let servers: Servers
 
@@ -54,6 +54,20 @@ describe("a cluster of brokers", () => {
       brokers.heal()
       await next
     }))
+})
+
+describe("a cluster of brokers that peers may choose from", () => {
+  let brokers: NatsCluster
+  let servers: Servers
+
+  beforeAll(async () => {
+    brokers = await NatsCluster.start(true)
+    servers = await Servers.start({ brokers, settings: ["tickTime=500", "maxSessionTimeout=20000"] })
+  })
+  afterAll(async () => {
+    await servers?.stop()
+    await brokers?.stop()
+  })
 
   it("kill -9 of each broker in turn: its peer finds another", () =>
     underLoad(servers, servers.ports, "/broker", async (workload) => {

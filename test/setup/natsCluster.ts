@@ -13,14 +13,21 @@ export class NatsCluster {
   /** Between brokers i < j; j dials. */
   private readonly wires: ReadonlyMap<string, Wire>
   private readonly processes: Array<Running | undefined> = []
+  private readonly roaming: boolean
 
-  private constructor(ports: ReadonlyArray<number>, configs: ReadonlyArray<string>, wires: ReadonlyMap<string, Wire>) {
+  private constructor(
+    ports: ReadonlyArray<number>,
+    configs: ReadonlyArray<string>,
+    wires: ReadonlyMap<string, Wire>,
+    roaming: boolean
+  ) {
     this.ports = ports
     this.configs = configs
     this.wires = wires
+    this.roaming = roaming
   }
 
-  static async start(size = 3): Promise<NatsCluster> {
+  static async start(roaming = false, size = 3): Promise<NatsCluster> {
     const all = await freePorts(2 * size)
     const [ports, routes] = [all.slice(0, size), all.slice(size)]
     const wires = new Map<string, Wire>()
@@ -44,7 +51,7 @@ ping_max: 2
       )
       return config
     })
-    const cluster = new NatsCluster(ports, configs, wires)
+    const cluster = new NatsCluster(ports, configs, wires, roaming)
     await Promise.all(ports.map((_, index) => cluster.startBroker(index)))
     return cluster
   }
@@ -65,10 +72,11 @@ ping_max: 2
     await this.processes[index]?.kill()
   }
 
-  /** All brokers, that one first. */
-  addresses(first: number): string {
-    const { ports } = this
-    return ports.map((_, i) => `127.0.0.1:${ports[(first + i) % ports.length]}`).join(",")
+  /** For peer `index`: its own broker; all of them, its own first, if it may roam. */
+  addresses(index: number): string {
+    const { ports, roaming } = this
+    const known = roaming ? ports.map((_, i) => ports[(index + i) % ports.length]) : [ports[index]]
+    return known.map((port) => `127.0.0.1:${port}`).join(",")
   }
 
   /** Cuts one broker off from all others. "from": it is not heard; "to": it does not hear. */
