@@ -3,6 +3,7 @@ import { clients } from "../clients/index.ts"
 import { check, digestOf, dump } from "../recorder/checker.ts"
 import { Session } from "../recorder/session.ts"
 import { Workload } from "../recorder/workload.ts"
+import { metricsAsked, metricsServed } from "./dashboards.ts"
 import { KazooLoad } from "./kazooLoad.ts"
 import { Project } from "./project.ts"
 
@@ -75,6 +76,28 @@ describe("docker compose", () => {
     await session.sync("/")
     assert.strictEqual((await session.exists("/load")).error, 0)
     await session.close()
+  })
+
+  it("serves every metric that a dashboard of Grafana's asks for", async () => {
+    const served = new Set<string>()
+    const services = ["frontend", "session", "znode", "broadcast", "election"]
+    const script = "exec 3<>/dev/tcp/127.0.0.1/7000; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
+    for (const service of services.flatMap((name) =>
+      name === "frontend" ? [name] : [1, 2, 3].map((n) => `${name}-${n}`)
+    )) {
+      const [container] = (await project.containers(service)).filter((one) => one.running)
+      const text = await project.exec(container!, "bash", "-c", script)
+      assert.isDefined(text, `${service} serves metrics`)
+      for (const name of metricsServed(text!)) served.add(name)
+    }
+    for (const [board, names] of metricsAsked()) {
+      assert.isAbove(names.size, 0)
+      assert.deepStrictEqual(
+        [...names].filter((name) => !served.has(name)),
+        [],
+        board
+      )
+    }
   })
 
   it("has lost nothing that it acknowledged, and keeps it when it is taken down and up", {
