@@ -10,7 +10,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["libs/*/test/**/*.test.ts", "services/*/test/**/*.test.ts"],
+          include: ["libs/*/test/**/*.test.ts", "services/*/test/**/*.test.ts", "test/kubernetes/*.test.ts"],
           testTimeout: 20_000
         }
       },
