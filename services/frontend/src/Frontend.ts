@@ -14,8 +14,8 @@ import type { Telemetry } from "@zkmesh/telemetry"
 import { Effect } from "effect"
 import { plainAddress } from "./auth/address.ts"
 import { Client, Hold, Phase } from "./Client.ts"
-import { Conversation } from "./Conversation.ts"
 import { Carrier } from "./carry/Carrier.ts"
+import { Conversation } from "./conversation/Conversation.ts"
 import { Admission } from "./limits/Admission.ts"
 import { Flow } from "./limits/Flow.ts"
 import type { Frontends } from "./operator/Frontends.ts"
@@ -248,7 +248,8 @@ export class Frontend {
     for (const client of dirty) {
       statistics.bytesSent += client.flush()
       const waiting = client.socket.writableLength
-      if (waiting > this.settings.maxUnsentBytes * UNSENT_BURST) this.drop(client, "slow", `${waiting} bytes wait for it`)
+      if (waiting > this.settings.maxUnsentBytes * UNSENT_BURST)
+        this.drop(client, "slow", `${waiting} bytes wait for it`)
     }
   }
 

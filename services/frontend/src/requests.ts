@@ -1,6 +1,9 @@
 import { isClientOp, OpCode } from "@zkmesh/protocol"
 import { OTHER, READ, UPDATE } from "./statistics.ts"
 
+/** A request begins with its xid and its opcode. */
+export const HEADER_BYTES = 8
+
 /** No request of a client's: answered UNIMPLEMENTED, then closed. */
 export const REFUSE = 0
 /** Goes to the session service. */

@@ -168,10 +168,7 @@ export class Frontends {
       auth_failed_count: totals.authFailures,
       non_mtls_remote_conn_count: plain.length - local,
       non_mtls_local_conn_count: local,
-      connection_drop_probability: Math.max(
-        0,
-        ...[...this.all].map((one) => one.conversation.throttle.dropProbability)
-      ),
+      connection_drop_probability: Math.max(0, ...[...this.all].map((one) => one.conversation.dropProbability)),
       connection_request_count: totals.connectionRequests,
       connection_revalidate_count: totals.revalidations,
       connection_rejected: this.drops("tooManyConnections", "throttled"),
