@@ -61,7 +61,8 @@ export class Ending {
     const { clients, history } = this.world
     const isOurs = () => {
       const living = new Set(this.alive.map(({ sessionId }) => sessionId))
-      return [...history.open].every((session) => living.has(session))
+      const areKnown = [...living].every((session) => history.open.has(session))
+      return areKnown && [...history.open].every((session) => living.has(session))
     }
     const left = () => [...history.open].map(hex).join(", ")
     this.within("the sessions of those who have gone are closed", isOurs, left)

@@ -93,21 +93,22 @@ export class Observer {
       this.count(`role: ${role}`)
       if (role === "leading") this.expiry.established(sidOf(local), now)
     } else if (protocol === "stream" && message._tag === "Applied") {
-      this.sessions(message as never, now)
+      this.sessions(sidOf(local), message as never, now)
     } else if (protocol === "expiry") {
-      for (const session of (message as SessionToExpiry).sessions) this.expiry.touched(session, now)
+      for (const session of (message as SessionToExpiry).sessions) this.expiry.touched(sidOf(local), session, now)
     } else if (protocol === "prepare" && message._tag === "Writes") {
       this.expirations(message as Extract<SessionToPrepare, { _tag: "Writes" }>, sidOf(remote), now)
     }
   }
 
   private sessions(
+    sid: number,
     { txns }: { txns: ReadonlyArray<{ sessionChange?: SessionChange | undefined }> },
     now: number
   ): void {
     for (const { sessionChange } of txns) {
       if (sessionChange === undefined || sessionChange.record === undefined) continue
-      this.expiry.opened(sessionChange.record.id, sessionChange.record.timeoutMs, now)
+      this.expiry.opened(sid, sessionChange.record.id, sessionChange.record.timeoutMs, now)
     }
   }
 

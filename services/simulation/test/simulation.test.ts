@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import { draw, perform, shrink } from "@zkmesh/simulator"
+import { type Cast, diagramOf, draw, perform, shrink, svgOf, terminalOf } from "@zkmesh/simulator"
+import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import { cast } from "../src/cast.ts"
 import { exhibits } from "../src/museum/exhibits.ts"
@@ -76,11 +77,28 @@ describe("the bug museum", () => {
 
 describe("a failure", () => {
   it("is cut down to what it takes", { timeout: 120_000 }, () => {
+    const broken: Cast = {
+      ...cast,
+      service: (service, member) =>
+        service === "session" && member.sid === 2 ? Effect.fail(new Error("no session")) : cast.service(service, member)
+    }
     const schedule = draw({ seed: 5, peers: 3, minutes: 0.03 })
-    // A promise that nobody can keep: no frontend is there to serve anybody.
-    const impossible = { ...schedule, frontends: 0, clients: 0, scripts: [] }
-    expect(perform(impossible, cast).failure).toBeUndefined()
-    const shorter = shrink(schedule, cast, "no such rule", 3)
-    expect(shorter).toBe(schedule)
+    expect(schedule.scripts.flat().length).toBeGreaterThan(0)
+    const { failure } = perform(schedule, broken)
+    expect(failure?.message).toContain("no session")
+    const shortest = shrink(schedule, broken, failure!.rule, 40)
+    expect(shortest.faults).toEqual([])
+    expect(shortest.scripts.flat()).toEqual([])
+    expect(perform(shortest, broken).failure?.rule).toBe(failure!.rule)
+  })
+
+  it("is drawn for the terminal and as a picture", { timeout: 120_000 }, () => {
+    const { story } = perform(draw({ seed: 5, peers: 3, minutes: 0.01 }), cast)
+    const diagram = diagramOf(story, 20)
+    expect(diagram.lines).toHaveLength(20)
+    expect(terminalOf(diagram).split("\n")).toHaveLength(diagram.columns.length + 1 + 20)
+    const svg = svgOf(diagram, "a < b")
+    expect(svg.startsWith("<svg ")).toBe(true)
+    expect(svg).toContain("a &lt; b")
   })
 })

@@ -4,7 +4,8 @@ import { Violation } from "./violation.ts"
 
 export class ExpiryChecks {
   private readonly timeouts = new Map<SessionId, number>()
-  private readonly heardAt = new Map<SessionId, number>()
+  /** By peer and session: only what the leader itself has heard counts. */
+  private readonly heardAt = new Map<string, number>()
   private establishedAt = new Map<Sid, number>()
   private readonly slack: number
 
@@ -17,22 +18,22 @@ export class ExpiryChecks {
     this.establishedAt.set(sid, now)
   }
 
-  /** It was created or attached: a full timeout from now on. */
-  opened(session: SessionId, timeoutMs: number, now: number): void {
+  /** It was created or attached, as peer `sid` sees it now: a full timeout from now on. */
+  opened(sid: Sid, session: SessionId, timeoutMs: number, now: number): void {
     this.timeouts.set(session, timeoutMs)
-    this.heardAt.set(session, now)
+    this.heardAt.set(`${sid}:${session}`, now)
   }
 
-  /** A leader's session service has been told that it lives. */
-  touched(session: SessionId, now: number): void {
-    this.heardAt.set(session, now)
+  /** The session service of peer `sid` has been told that it lives. */
+  touched(sid: Sid, session: SessionId, now: number): void {
+    this.heardAt.set(`${sid}:${session}`, now)
   }
 
   /** Leader `sid` asks for the session's end. */
   expires(session: SessionId, sid: Sid, now: number): void {
     const timeoutMs = this.timeouts.get(session)
     if (timeoutMs === undefined) return
-    const since = Math.max(this.heardAt.get(session) ?? 0, this.establishedAt.get(sid) ?? 0)
+    const since = Math.max(this.heardAt.get(`${sid}:${session}`) ?? 0, this.establishedAt.get(sid) ?? 0)
     if (now - since >= timeoutMs * this.slack) return
     const ms = Math.round(now - since)
     throw new Violation(

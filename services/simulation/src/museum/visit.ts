@@ -1,5 +1,5 @@
 /** A tour of the museum: every exhibit is run until a seed catches it, or for as many seeds as are wanted. */
-import { draw, perform, type Shape } from "@zkmesh/simulator"
+import { draw, type Fault, perform, type Schedule, type Shape } from "@zkmesh/simulator"
 import type { Exhibit } from "./exhibits.ts"
 import { mutatedCast } from "./loader.ts"
 
@@ -22,13 +22,25 @@ export const visit = async (
   let count = 0
   for (const seed of seeds) {
     count++
-    const { failure } = perform(draw({ ...shape, seed }), cast)
+    const drawn = draw({ ...shape, seed })
+    const { faults } = exhibit
+    const { failure } = perform(faults === undefined || !isQuick ? drawn : staged(drawn, faults), cast)
     if (failure === undefined) continue
     caught.push({ seed, rule: failure.rule })
     if (isQuick) break
   }
   return { exhibit, seeds: count, caught }
 }
+
+/** One process per peer, each keeping its log, and just these faults. */
+const staged = (schedule: Schedule, faults: ReadonlyArray<Fault>): Schedule => ({
+  ...schedule,
+  placement: "server",
+  observers: 0,
+  snapCount: 1000,
+  logRetain: 0,
+  faults
+})
 
 /** The table: each exhibit, in how many seeds it was caught, and by which rules. */
 export const tableOf = (visits: ReadonlyArray<Visit>, all: ReadonlyArray<Exhibit>): string => {
