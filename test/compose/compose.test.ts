@@ -3,7 +3,9 @@ import { clients } from "../clients/index.ts"
 import { check, digestOf, dump } from "../recorder/checker.ts"
 import { Session } from "../recorder/session.ts"
 import { Workload } from "../recorder/workload.ts"
+import { eventually } from "../setup/processes.ts"
 import { metricsAsked, metricsServed } from "./dashboards.ts"
+import { availableObservability } from "./engine.ts"
 import { KazooLoad } from "./kazooLoad.ts"
 import { Project } from "./project.ts"
 
@@ -98,6 +100,24 @@ describe("docker compose", () => {
         board
       )
     }
+  })
+
+  it("lets itself be looked into, as far as the images can be had", async () => {
+    const available = availableObservability((line) => console.log(line))
+    if (available.size > 0) await project.compose("up", "-d", "--no-deps", ...available)
+    if (!available.has("prometheus")) return
+    const scraped = async () => {
+      const response = await fetch(`http://127.0.0.1:${project.prometheusPort}/api/v1/query?query=up`).catch(
+        () => undefined
+      )
+      if (response?.ok !== true) return undefined
+      const { data } = (await response.json()) as {
+        data: { result: ReadonlyArray<{ value: readonly [number, string] }> }
+      }
+      // 12 services of the peers, 2 frontends, a replica, haproxy.
+      return data.result.filter(({ value }) => value[1] === "1").length >= 16 ? true : undefined
+    }
+    await eventually(scraped, "Prometheus to have scraped every container", PATIENCE_MS, 500)
   })
 
   it("has lost nothing that it acknowledged, and keeps it when it is taken down and up", {
