@@ -85,6 +85,8 @@ export type SessionToFrontend =
       /** Only those are welcome who want to read and no more: there is no leader. */
       readonly readOnly?: boolean
     }
+  /** Who the ensemble is, as `/zookeeper/config` has it at that peer: after the first Status, and whenever it has changed. */
+  | { readonly _tag: "Configuration"; readonly text: string }
   | {
       readonly _tag: "Connected"
       readonly conn: number

@@ -95,6 +95,8 @@ export type ZnodeToSession =
     }
   /** A new role, sent once everything that the role's epoch began with has been applied here. */
   | RoleChange
+  /** `/zookeeper/config`: after Hello, unless it is empty, and whenever it has changed. */
+  | { readonly _tag: "Configuration"; readonly text: string }
   /** Answers to the oldest reads not yet answered, in their order: frame i is buffer[ends[i-1], ends[i]). */
   | {
       readonly _tag: "ReadReplies"

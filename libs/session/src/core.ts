@@ -19,20 +19,20 @@ import type {
 import type { SessionId, Zxid } from "@zkmesh/numbers"
 import { JuteWriter } from "@zkmesh/protocol"
 import { Connection, Frontend, type Opening } from "./connection.ts"
-import type { Leader, SessionInput, SessionOptions, SessionOutput } from "./input.ts"
+import type { SessionInput, SessionOptions, SessionOutput } from "./input.ts"
 import { answerLocally } from "./operations.ts"
 import { Order } from "./order.ts"
 import { Queries } from "./queries.ts"
 import { ReadOrder } from "./readOrder.ts"
 import { ReadsAfter } from "./readsAfter.ts"
 import { StandaloneSessions } from "./standalone.ts"
+import { Standing } from "./standing.ts"
 import { Stranded } from "./stranded.ts"
 import { Stream } from "./stream.ts"
 import { ToLeader } from "./toLeader.ts"
 import { Tracking } from "./tracking.ts"
 import { Watchers } from "./watchers.ts"
 
-const NOBODY: RoleChange = { _tag: "Role", role: "looking", epoch: 0, leader: 0 }
 const TOKENS_PER_PEER = 2 ** 45
 
 export class SessionCore {
@@ -54,18 +54,9 @@ export class SessionCore {
   /** Those who do without the ensemble. */
   readonly standalone: StandaloneSessions
   readonly stranded = new Stranded((connection, reason) => this.close(connection, reason))
-  role: RoleChange = NOBODY
-  /** Where writes go; undefined while nobody leads. A new object for every change of role: each wants a new link. */
-  leader: Leader | undefined
+  readonly standing = new Standing(this)
   /** The time of the last step. */
   now = 0
-  /** True between the stream's Hello and its end. */
-  connected = false
-  /** True as long as clients are welcome: there is a leader, or was one until a moment ago. */
-  serving = false
-  /** True if that is for reading alone: there has been no leader for some time. */
-  readOnly = false
-  private leaderLostAt = 0
   private expiryOpen = false
   private nextToken: number
   private toZnode: Array<SessionToZnode> = []
@@ -98,7 +89,7 @@ export class SessionCore {
       case "FrontendOpened": {
         const frontend = new Frontend(input.link)
         this.frontends.set(input.link, frontend)
-        frontend.open(this.status())
+        for (const message of this.standing.news) frontend.open(message)
         return
       }
       case "FromFrontend": {
@@ -201,7 +192,7 @@ export class SessionCore {
   }
 
   private connect(frontend: Frontend, message: Extract<FrontendToSession, { _tag: "Connect" }>): void {
-    if (!this.serving) {
+    if (!this.standing.serving) {
       frontend.open({ _tag: "Refused", conn: message.conn, reason: "notServing" })
       return
     }
@@ -331,12 +322,14 @@ export class SessionCore {
         return
       case "Hello":
         // The tree has been replaced under the same link: what was watched or waited for is from another history.
-        if (this.connected) this.closeAll("the peer's tree was replaced")
-        this.connected = true
+        if (this.standing.connected) this.closeAll("the peer's tree was replaced")
         this.tracking.reset(message.sessions)
         this.stream.start(message.zxid)
-        this.leaderLostAt = now
-        this.roleChanged(message.role, now)
+        this.toLeader.lost()
+        this.standing.begin(message.role, now)
+        return
+      case "Configuration":
+        this.standing.configured(message.text)
         return
       case "Answer":
         this.queries.answered(message.id, message.stats)
@@ -345,28 +338,12 @@ export class SessionCore {
   }
 
   private roleChanged(role: RoleChange, now: number): void {
-    const before = this.role
-    this.role = role
-    this.leader = role.role === "looking" ? undefined : { sid: role.leader, epoch: role.epoch }
     this.toLeader.lost()
-    if (role.role === "looking") {
-      if (before.role !== "looking") this.leaderLostAt = now
-      this.tracking.follow()
-    } else {
-      this.leaveReadOnly()
-      this.serving = true
-      if (role.role === "leading") this.tracking.lead(now)
-      else this.tracking.follow()
-    }
-    this.tellStatus()
+    this.standing.roleChanged(role, now)
   }
 
   private streamBroken(): void {
-    this.role = NOBODY
-    this.leader = undefined
-    this.connected = false
-    this.leaveReadOnly()
-    this.serving = false
+    this.standing.end()
     this.toLeader.lost()
     this.closeAll("the peer's znode was lost")
     this.reads.clear()
@@ -374,7 +351,7 @@ export class SessionCore {
     this.toZnode = []
     this.tracking.reset([])
     this.queries.abandon()
-    this.tellStatus()
+    this.standing.tell(this.standing.status)
   }
 
   // Time.
@@ -382,41 +359,17 @@ export class SessionCore {
   private tick(now: number): void {
     this.stranded.tick(now)
     this.standalone.tick(now)
-    if (this.role.role === "looking") {
-      if (this.readOnly || this.considerReadOnly(now)) return
-      if (!this.serving || now - this.leaderLostAt < this.options.giveUpMs) return
-      this.serving = false
-      this.closeAll("no leader")
-      this.tellStatus()
-      return
-    }
-    if (this.role.role === "leading") {
-      for (const session of this.tracking.expire(now)) this.toLeader.expire(session)
-    } else if (this.expiryOpen) {
+    const { role } = this.standing.role
+    if (role === "looking") this.standing.tick(now)
+    else if (role === "leading") for (const session of this.tracking.expire(now)) this.toLeader.expire(session)
+    else if (this.expiryOpen) {
       const heard = this.tracking.takeHeard()
       if (heard.length > 0) this.touch = heard
     }
   }
 
-  /** Without a leader for long enough, this peer serves those who only read; true if that begins now. */
-  private considerReadOnly(now: number): boolean {
-    const { readOnlyAfterMs } = this.options
-    if (readOnlyAfterMs === undefined || !this.connected || now - this.leaderLostAt < readOnlyAfterMs) return false
-    this.closeAll("no leader")
-    this.serving = this.readOnly = true
-    this.tellStatus()
-    return true
-  }
-
-  /** Clients find somebody who can write: as with ZooKeeper, all of them have to come again. */
-  private leaveReadOnly(): void {
-    if (!this.readOnly) return
-    this.readOnly = false
-    this.closeAll("this peer does not only read any more")
-    this.standalone.clear()
-  }
-
-  private closeAll(reason: string): void {
+  /** Lets go of every client: what has been written for it leaves first. */
+  closeAll(reason: string): void {
     for (const connection of [...this.opening.values()]) {
       connection.frontend?.open({ _tag: "Refused", conn: connection.conn, reason: "notServing" })
       this.forget(connection)
@@ -424,16 +377,6 @@ export class SessionCore {
     this.standalone.closeAll(reason)
     for (const connection of [...this.attached.values()]) this.giveUp(connection, reason)
     this.stranded.closeAll(reason)
-  }
-
-  private status() {
-    const { role, epoch } = this.role
-    const { serving, readOnly } = this
-    return { _tag: "Status", serving, role, epoch, zxid: this.stream.zxid, ...(readOnly ? { readOnly } : {}) } as const
-  }
-
-  private tellStatus(): void {
-    for (const frontend of this.frontends.values()) frontend.open(this.status())
   }
 
   /** What an operator asks about (see `Queries.stats`). */

@@ -21,7 +21,7 @@ export class Queries {
   }
 
   ask(frontend: Frontend, query: Query): void {
-    if (query.name === "watches" || !this.core.connected) {
+    if (query.name === "watches" || !this.core.standing.connected) {
       this.answer({ frontend, query }, {})
       return
     }
@@ -62,7 +62,8 @@ export class Queries {
 
   /** What the session service knows of itself. */
   stats(): Stats {
-    const { attached, reads, role, serving, tracking, watchers } = this.core
+    const { attached, reads, tracking, watchers } = this.core
+    const { role, serving } = this.core.standing
     let pending = 0
     let parked = 0
     for (const connection of attached.values()) {

@@ -71,7 +71,7 @@ export class StandaloneSessions {
   /** Takes a client that does not need the ensemble for its session; false if it does. */
   connect(frontend: Frontend, message: Connect, timeoutMs: number): boolean {
     const { core } = this
-    if (core.readOnly) this.connectReadOnly(frontend, message, timeoutMs)
+    if (core.standing.readOnly) this.connectReadOnly(frontend, message, timeoutMs)
     else if (message.sessionId === 0 && core.options.localSessions === true) this.begin(frontend, message, timeoutMs)
     else if (this.sessions.has(message.sessionId)) this.renew(frontend, message, timeoutMs)
     else return false
@@ -116,7 +116,12 @@ export class StandaloneSessions {
     }
     const connection = new Connection(frontend, conn, 0, message.identity, undefined)
     connection.session = id
-    connection.standalone = { isReadOnly: core.readOnly, held: new Fifo(), isUpgrading: false, first: undefined }
+    connection.standalone = {
+      isReadOnly: core.standing.readOnly,
+      held: new Fifo(),
+      isUpgrading: false,
+      first: undefined
+    }
     frontend.connections.set(conn, connection)
     this.connections.add(connection)
     if (isLocalId(id)) {
@@ -124,7 +129,7 @@ export class StandaloneSessions {
       this.tracker ??= new ExpiryTracker(core.options.tickTimeMs, core.now)
       this.tracker.add(id, timeoutMs, core.now)
     }
-    const readOnly = core.readOnly
+    const readOnly = core.standing.readOnly
     frontend.open({ _tag: "Connected", conn, sessionId: id, password, timeoutMs, readOnly, connection: 0 })
   }
 

@@ -42,15 +42,21 @@ export class Tracking {
     for (const session of sessions) this.know(session)
   }
 
+  /** The peer has another role, or the same one anew. */
+  become(isLeading: boolean, now: number): void {
+    if (isLeading) this.lead(now)
+    else this.follow()
+  }
+
   /** The peer leads: every session has its full timeout from now on. */
-  lead(now: number): void {
+  private lead(now: number): void {
     this.closing.clear()
     this.tracker = new ExpiryTracker(this.tickTimeMs, now)
     for (const [id, timeoutMs] of this.timeouts) this.tracker.add(id, timeoutMs, now)
   }
 
   /** The peer does not lead (any more). */
-  follow(): void {
+  private follow(): void {
     this.tracker = undefined
     this.closing.clear()
   }

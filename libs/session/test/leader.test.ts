@@ -138,7 +138,7 @@ describe("a change of leader", () => {
     h.ask(1, "set 3")
     assert.deepStrictEqual(h.sent().writes, [], "held")
     h.role("following", 2, 3)
-    assert.deepStrictEqual(h.core.leader, { sid: 3, epoch: 2 })
+    assert.deepStrictEqual(h.core.standing.leader, { sid: 3, epoch: 2 })
     assert.deepStrictEqual(h.sent().writes, [], "no way yet")
     h.step({ _tag: "PrepareOpened" })
     assert.deepStrictEqual(h.sent().writes, ["2#2", "3#3", "1#1"])
@@ -160,12 +160,12 @@ describe("a change of leader", () => {
 
   it("wants a new way even if the same leader comes back in the same breath", () => {
     const h = new Harness().started()
-    const before = h.core.leader
+    const before = h.core.standing.leader
     h.role("looking")
-    assert.isUndefined(h.core.leader)
+    assert.isUndefined(h.core.standing.leader)
     h.role("following")
-    assert.deepStrictEqual(h.core.leader, before)
-    assert.notStrictEqual(h.core.leader, before)
+    assert.deepStrictEqual(h.core.standing.leader, before)
+    assert.notStrictEqual(h.core.standing.leader, before)
   })
 
   it("goes on serving reads without a leader, and gives up when that lasts", () => {

@@ -22,10 +22,13 @@ export class Streams {
   /** Applied, but not yet put in line. Never both these and answers: their order is the stream's. */
   private txns: Array<AppliedTxn> = []
   private readonly parked = new Parked()
+  /** The configuration that session services have been told of. */
+  private told = 0
 
   constructor(tree: Tree) {
     this.tree = tree
     this.reads = new ReadBatch(tree)
+    this.told = tree.configRevision
   }
 
   get size(): number {
@@ -39,13 +42,17 @@ export class Streams {
     this.reader = undefined
     this.txns = []
     this.parked.clear()
+    this.told = tree.configRevision
   }
 
   /** A session service begins with the whole table of sessions. */
   opened(link: LinkId, role: RoleChange): void {
     this.putInLine()
     const { zxid, sessions } = this.tree
-    this.outboxes.set(link, [{ _tag: "Hello", zxid, role, sessions: sessions.copies() }])
+    const outbox: Array<ZnodeToSession> = [{ _tag: "Hello", zxid, role, sessions: sessions.copies() }]
+    const text = this.tree.configText()
+    if (text !== "") outbox.push({ _tag: "Configuration", text })
+    this.outboxes.set(link, outbox)
   }
 
   broken(link: LinkId): void {
@@ -143,9 +150,16 @@ export class Streams {
     }
   }
 
+  private tellConfiguration(): void {
+    this.told = this.tree.configRevision
+    const text = this.tree.configText()
+    for (const outbox of this.outboxes.values()) outbox.push({ _tag: "Configuration", text })
+  }
+
   /** Everything that is due, in order. */
   take(): Array<{ readonly link: LinkId; readonly messages: ReadonlyArray<ZnodeToSession> }> {
     this.putInLine()
+    if (this.tree.configRevision !== this.told) this.tellConfiguration()
     const due: Array<{ readonly link: LinkId; readonly messages: ReadonlyArray<ZnodeToSession> }> = []
     for (const [link, messages] of this.outboxes) {
       if (messages.length === 0) continue

@@ -51,6 +51,8 @@ export class Tree {
   readonly changes: Changes
   private readonly digests: Digest
   private readonly config: Slot = 0
+  /** Grows with each change of the configuration. */
+  configRevision = 0
   ephemeralCount = 0
   /** Nobody's permissions are checked: a setting, not a part of the state. */
   skipAcl = false
@@ -186,6 +188,7 @@ export class Tree {
 
   /** Gives a znode another value; the path is its own. */
   private setContent(slot: Slot, content: Content): void {
+    if (slot === this.config) this.configRevision++
     this.nodes.setData(slot, content)
     this.nodes.rows.set(slot, Field.contentHash, this.hash(slot, content))
   }

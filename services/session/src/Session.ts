@@ -187,7 +187,7 @@ class Shell {
   }
 
   health(): Report {
-    const { role, serving, connected, readOnly } = this.core
+    const { role, serving, connected, readOnly } = this.core.standing
     if (!connected) return { condition: "starting", why: `znode.${this.sid} is not reached yet` }
     if (role.role !== "looking") return { condition: "serving", why: `${role.role} in epoch ${role.epoch}` }
     if (readOnly) return { condition: "readOnly", why: "there is no leader: readers are served" }
@@ -280,7 +280,7 @@ class Shell {
 
   /** Dials the leader that the stream has named last; links to earlier ones end at once. */
   private follow(now: number): void {
-    const { leader } = this.core
+    const { leader } = this.core.standing
     if (leader === this.dialled) return
     this.dialled = leader
     const wish = (address: Address) => ({ address, for: leader })
