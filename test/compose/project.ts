@@ -91,7 +91,7 @@ export class Project {
   }
 
   async down(...args: ReadonlyArray<string>): Promise<void> {
-    await this.compose("down", "--remove-orphans", "-t", "10", ...args)
+    await this.compose("--profile", "observability", "down", "--remove-orphans", "-t", "10", ...args)
   }
 
   /** So many containers of a service, all others as they are. */
