@@ -36,8 +36,14 @@ export type ElectionInput =
       readonly committed: string
       readonly proposed: string | undefined
     }
-  /** Starts an election, with this to offer. */
-  | { readonly _tag: "Look"; readonly now: number; readonly zxid: Zxid; readonly currentEpoch: number }
+  /** Starts an election, with this to offer; `voteless`: this peer has lost its log, and may not help anybody to win. */
+  | {
+      readonly _tag: "Look"
+      readonly now: number
+      readonly zxid: Zxid
+      readonly currentEpoch: number
+      readonly voteless?: true
+    }
   /** The elected leader is established in `epoch`. */
   | {
       readonly _tag: "Settled"
@@ -78,6 +84,8 @@ export class FastLeaderElection {
   /** A decision needs each of them: there are two while a reconfiguration is not known to be committed. */
   private quorums: ReadonlyArray<Quorum>
   private observer: boolean
+  /** A voter that has lost its log: it hears who wins, and says only that it is looking. */
+  private voteless = false
   /** The voters of a configuration that others have in their logs, and this peer has not. */
   private readonly newcomers = new Set<Sid>()
   /** The committed configuration, once it has been agreed on: everybody is told. */
@@ -117,6 +125,7 @@ export class FastLeaderElection {
         this.members(input.committed, input.proposed)
         break
       case "Look":
+        this.voteless = input.voteless === true
         this.look(input.now, input.zxid, input.currentEpoch)
         break
       case "Settled":
@@ -152,6 +161,10 @@ export class FastLeaderElection {
     for (const sid of this.settled.keys()) if (!this.voters.has(sid)) this.settled.delete(sid)
   }
 
+  private get hasVote(): boolean {
+    return !this.observer && !this.voteless
+  }
+
   /** Whoever has no weight votes, but cannot be voted for. */
   private hasWeight(sid: Sid): boolean {
     return this.quorums.some((quorum) => quorum.weightOf(sid) > 0)
@@ -171,7 +184,8 @@ export class FastLeaderElection {
     const { sid, minNotificationMs } = this.options
     this.state = "looking"
     this.round++
-    this.initial = this.observer || !this.hasWeight(sid) ? NO_VOTE : { leader: sid, zxid, peerEpoch: currentEpoch }
+    const offers = this.hasVote && this.hasWeight(sid)
+    this.initial = offers ? { leader: sid, zxid, peerEpoch: currentEpoch } : NO_VOTE
     this.vote = this.initial
     this.votes.clear()
     this.settled.clear()
@@ -304,7 +318,7 @@ export class FastLeaderElection {
   private decide(now: number, vote: Vote): void {
     const { sid } = this.options
     this.vote = { leader: vote.leader, zxid: vote.zxid, peerEpoch: vote.peerEpoch }
-    this.state = this.observer ? "observing" : vote.leader === sid ? "leading" : "following"
+    this.state = !this.hasVote ? "observing" : vote.leader === sid ? "leading" : "following"
     this.finalizeAt = undefined
     this.announce(now)
     this.outputs.push({ _tag: "Elected", leader: vote.leader, round: this.round })
@@ -315,14 +329,19 @@ export class FastLeaderElection {
     const looking = this.state === "looking"
     this.resendAt = looking ? now + this.resendAfter : undefined
     this.lastBroadcast = now
-    const notification = this.notification(0)
-    if (looking && !this.observer) this.votes.set(this.options.sid, notification)
-    if (looking || !this.observer) this.outputs.push({ _tag: "Send", notification })
+    if (looking && this.hasVote) this.votes.set(this.options.sid, this.notification(0))
+    if (looking || this.hasVote) this.outputs.push({ _tag: "Send", notification: this.said(0) })
   }
 
   private answer(heard: Notification): void {
     // An observer's vote is worth nothing to anybody.
-    if (!this.observer) this.outputs.push({ _tag: "Send", notification: this.notification(heard.from) })
+    if (this.hasVote) this.outputs.push({ _tag: "Send", notification: this.notification(heard.from) })
+  }
+
+  /** What it says to all: what it has heard from others must not look like a vote of somebody who has none to give. */
+  private said(to: Sid): Notification {
+    const notification = this.notification(to)
+    return this.voteless ? { ...notification, ...NO_VOTE } : notification
   }
 
   private notification(to: Sid): Notification {

@@ -51,6 +51,8 @@ export type LearnerToLeader =
       readonly sid: Sid
       readonly acceptedEpoch: number
       readonly observer: boolean
+      /** Its log was lost: until it has been synchronised by an established leader nothing that it says is a vote. */
+      readonly rebuilding?: true
       /** The version of the newest configuration that it knows to be committed; 0 if there is none. */
       readonly configuration?: Zxid
     }

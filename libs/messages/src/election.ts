@@ -29,8 +29,8 @@ export interface Notification extends Vote {
 export type BroadcastToElection =
   /** Who votes from now on: the committed configuration's text, and that of one which is not known to be committed. */
   | { readonly _tag: "Members"; readonly committed: string; readonly proposed: string | undefined }
-  /** Looking for a leader, with this to offer. */
-  | { readonly _tag: "Look"; readonly zxid: Zxid; readonly currentEpoch: number }
+  /** Looking for a leader, with this to offer; `voteless`: to follow only, without a vote for anybody. */
+  | { readonly _tag: "Look"; readonly zxid: Zxid; readonly currentEpoch: number; readonly voteless?: true }
   /** `leader` is established in `epoch`: later joiners are told so. Also to an election that has been started anew. */
   | { readonly _tag: "Settled"; readonly role: Role; readonly epoch: number; readonly leader: Sid }
 

@@ -18,6 +18,8 @@ import { LogStore, StoreError, TreeStore } from "./store.ts"
 export class MemoryDatabase {
   acceptedEpoch = 0
   currentEpoch = 0
+  /** What was logged here was lost. */
+  rebuilding = false
   configuration: StoredConfiguration | undefined
   floor: Zxid = 0
   batches: Array<TxnBatch> = []
@@ -107,8 +109,8 @@ const logOf = (disk: Disk): LogStore["Service"] => ({
   open: Effect.andThen(
     disk.hold("open", "log"),
     disk.opened("open", "log", (database): Recovered => {
-      const { acceptedEpoch, currentEpoch, checkpoint, floor, last } = database
-      const recovered = { acceptedEpoch, currentEpoch, checkpoint, floor, last }
+      const { acceptedEpoch, currentEpoch, checkpoint, floor, last, rebuilding } = database
+      const recovered = { acceptedEpoch, currentEpoch, checkpoint, floor, last, rebuilding }
       if (database.configuration === undefined) return recovered
       const { committed, proposed } = database.configuration
       const version = versionOf(proposed)
@@ -143,6 +145,9 @@ const logOf = (disk: Disk): LogStore["Service"] => ({
     disk.durably("setConfiguration", "log", (database) => {
       database.configuration = configuration
     }),
+  setRebuilt: disk.durably("setRebuilt", "log", (database) => {
+    database.rebuilding = false
+  }),
   truncate: (zxid) => disk.durably("truncate", "log", (database) => truncate(database, zxid)),
   has: (zxid) => disk.opened("has", "log", (database) => lastAtOrBefore(database, zxid) === zxid),
   lastAtOrBefore: (zxid) => disk.opened("lastAtOrBefore", "log", (database) => lastAtOrBefore(database, zxid)),

@@ -67,7 +67,9 @@ export class ZnodeFeed {
   hello(applied: Zxid): void {
     const { state } = this
     this.forget()
-    if (applied < state.log.floor || applied < this.checkpoint) {
+    // What it has applied may be of a log that is lost.
+    const isBeyond = state.isRebuilding && applied > state.log.durable
+    if (applied < state.log.floor || applied < this.checkpoint || isBeyond) {
       if (!this.reloading) this.askReload()
       return
     }

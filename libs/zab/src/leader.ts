@@ -122,9 +122,10 @@ export class Leader {
       else state.doubts(`server ${sid} knows a newer configuration, ${hex(configuration)}`)
       return
     }
-    learner.votes = membership.isVoter(sid)
+    learner.isRebuilding = info.rebuilding === true
+    learner.votes = membership.isVoter(sid) && !learner.isRebuilding
     // Of a configuration that may change a server need not know the newest.
-    const isForeign = membership.committed.version === 0 && learner.votes === observer
+    const isForeign = membership.committed.version === 0 && membership.isVoter(sid) === observer
     if (isForeign || sid === state.config.sid) {
       this.dismiss(learner, `server ${sid} is not what this ensemble thinks it is`)
       return

@@ -91,12 +91,14 @@ export class Learner {
   }
 
   opened(): void {
-    const { config, acceptedEpoch, observer, membership } = this.state
+    const { config, acceptedEpoch, membership, isRebuilding } = this.state
     const { version } = membership.committed
     this.stage = "asking"
     this.heardAt = this.state.now
+    const observer = !membership.isVoter(config.sid)
     const info = { _tag: "FollowerInfo", sid: config.sid, acceptedEpoch, observer } as const
-    this.tell(version === 0 ? info : { ...info, configuration: version })
+    const asked = isRebuilding ? ({ ...info, rebuilding: true } as const) : info
+    this.tell(version === 0 ? asked : { ...asked, configuration: version })
   }
 
   broken(detail: string): void {
@@ -217,6 +219,8 @@ export class Learner {
     state.commitTo(Math.max(committed, this.earlyCommit))
     state.counters.syncMs = state.now - this.startedAt
     this.settle()
+    // The leader was established without this peer's word, so what it has given is all that can have been committed.
+    if (state.isRebuilding) this.waiting = state.write({ _tag: "SetRebuilt" })
   }
 
   private settle(): void {
@@ -300,6 +304,10 @@ export class Learner {
         return
       case "RestoreCommit":
         this.ackEpoch(false)
+        return
+      case "SetRebuilt":
+        // The leader has to be asked anew, as by one that votes.
+        this.state.doubts("its log is whole again: it votes")
         return
       default:
         throw new InvariantBroken(`nobody waits for ${op._tag}`)

@@ -10,12 +10,18 @@ export class LearnerHandle {
   votes = false
   /** It has promised a later epoch than this one: whatever it says, it says as an observer. */
   isBound = false
+  /** It has lost its log, and with it its vote. */
+  isRebuilding = false
   acceptedEpoch = 0
   stage: "opened" | "asked" | "informed" | "acked" = "opened"
   /** What AckEpoch said. */
   lastZxid: Zxid = 0
   heardAt: number
   sync: LearnerSync | undefined
+  /** Whatever it says, it says as an observer. */
+  get isVoteless(): boolean {
+    return this.isBound || this.isRebuilding
+  }
   /** It has acknowledged NewLeader: it counts. */
   isSynced = false
   /** Everything up to here is durable there. */

@@ -56,7 +56,8 @@ export class Liveness {
 
   private hasQuorum(counts: (learner: LearnerHandle) => boolean): boolean {
     const sids = [this.state.config.sid]
-    for (const learner of this.leader.learners.values()) if (counts(learner)) sids.push(learner.sid)
+    for (const learner of this.leader.learners.values())
+      if (!learner.isRebuilding && counts(learner)) sids.push(learner.sid)
     return this.state.membership.has(sids)
   }
 

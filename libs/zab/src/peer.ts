@@ -207,6 +207,9 @@ export class Peer {
       case "RestoreCommit":
         state.restored(op.zxid)
         break
+      case "SetRebuilt":
+        state.isRebuilding = false
+        break
     }
     this.leader?.stored(op)
     this.learner?.stored(op)
@@ -343,9 +346,12 @@ export class Peer {
     this.hasLooked = true
     this.hasEverLooked = true
     // ZOOKEEPER-2845: the last logged zxid, not the last committed one.
-    const message = this.offersNothing
-      ? ({ _tag: "Look", zxid: 0, currentEpoch: 0 } as const)
-      : ({ _tag: "Look", zxid: state.log.last, currentEpoch: state.currentEpoch } as const)
+    const nothing = { _tag: "Look", zxid: 0, currentEpoch: 0 } as const
+    const message = state.isRebuilding
+      ? ({ ...nothing, voteless: true } as const)
+      : this.offersNothing
+        ? nothing
+        : ({ _tag: "Look", zxid: state.log.last, currentEpoch: state.currentEpoch } as const)
     state.emit({ _tag: "ToElection", message })
   }
 }

@@ -52,6 +52,12 @@ export class PeerState {
   currentEpoch: number
   /** Who proposed `acceptedEpoch`, as far as this incarnation knows: to the same leader it may be acknowledged again. */
   acceptedFrom: Sid = 0
+  /**
+   * This peer has acknowledged transactions that its log no longer has. A leader that it helped to win, or an epoch or a
+   * transaction that it was counted for, could be without them; so it follows, and has no vote, until a leader that was
+   * established without it has given it everything.
+   */
+  isRebuilding: boolean
   /** Everything up to here is known to be committed; it may be ahead of what is durable here. */
   committed: Zxid
   now = 0
@@ -72,6 +78,7 @@ export class PeerState {
     this.log = new LocalLog(recovered)
     this.acceptedEpoch = recovered.acceptedEpoch
     this.currentEpoch = recovered.currentEpoch
+    this.isRebuilding = recovered.rebuilding === true
     this.committed = recovered.checkpoint
     this.syncLimitMs = config.syncLimit * config.tickTimeMs
     this.initLimitMs = config.initLimit * config.tickTimeMs
@@ -81,7 +88,7 @@ export class PeerState {
 
   /** This peer has no vote. */
   get observer(): boolean {
-    return !this.membership.isVoter(this.config.sid)
+    return this.isRebuilding || !this.membership.isVoter(this.config.sid)
   }
 
   /** How long a leader may be without enough learners, and a learner without a leader's first word. */

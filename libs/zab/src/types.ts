@@ -51,6 +51,8 @@ export interface RecoveredLog {
   readonly checkpoint: Zxid
   readonly floor: Zxid
   readonly last: Zxid
+  /** The log that this peer had was lost: it votes again once it has everything from an established leader. */
+  readonly rebuilding?: boolean
   /** What was stored last by `SetConfiguration`; the proposed one only if the log has it. */
   readonly configuration?: StoredMembership | undefined
 }
@@ -70,6 +72,8 @@ export type WriteOp =
   | { readonly _tag: "Restore"; readonly zxid: Zxid }
   | { readonly _tag: "RestoreChunk"; readonly bytes: Uint8Array }
   | { readonly _tag: "RestoreCommit"; readonly zxid: Zxid }
+  /** What the log had lost is here again: from now on this peer votes. */
+  | { readonly _tag: "SetRebuilt" }
   /** Forget the restore that has begun, if any. */
   | { readonly _tag: "RestoreAbort" }
 

@@ -17,14 +17,14 @@ export class Voting {
   /** The configuration has changed: finds out anew who of the learners votes. */
   count(): void {
     for (const learner of this.learners.values()) {
-      learner.votes = learner.stage !== "opened" && !learner.isBound && this.state.membership.isVoter(learner.sid)
+      learner.votes = learner.stage !== "opened" && !learner.isVoteless && this.state.membership.isVoter(learner.sid)
     }
   }
 
   /** Who could make a quorum of a new configuration: this peer, and who is up to date. */
   synced(): Array<Sid> {
     const sids = [this.state.config.sid]
-    for (const learner of this.learners.values()) if (learner.isSynced && !learner.isBound) sids.push(learner.sid)
+    for (const learner of this.learners.values()) if (learner.isSynced && !learner.isVoteless) sids.push(learner.sid)
     return sids
   }
 

@@ -114,6 +114,8 @@ const op = (value: WriteOp | ReadOp): string => {
       return `restore chunk ${value.bytes.length}`
     case "RestoreAbort":
       return "restore abort"
+    case "SetRebuilt":
+      return value._tag
     case "OpenSnapshot":
     case "ReadSnapshot":
     case "CloseSnapshot":

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest"
+import { Violation } from "./sim/checker.ts"
 import { type Scenario, World } from "./sim/world.ts"
 
 const SEEDS = Number(process.env["ZAB_SEEDS"] ?? 200)
@@ -29,6 +30,15 @@ const changing = (seed: number): Scenario => ({
   trouble: "all",
   election: seed % 4 === 0 ? "oracle" : "real",
   spares: [2, 1, 3][seed % 3]!
+})
+
+/** Peers lose their logs, and not what they have promised. */
+const corrupting = (seed: number): Scenario => ({
+  ...scenario(seed),
+  voters: seed % 3 === 0 ? 5 : 3,
+  trouble: "all",
+  everyMs: [60, 150, 30, 400][seed % 4]!,
+  corruption: true
 })
 
 const run = (scenario: Scenario): World => {
@@ -82,5 +92,40 @@ describe("so does one that is reconfigured meanwhile", () => {
 
   afterAll(() => {
     if (SEEDS >= 100) expect(reconfigurations).toBeGreaterThan(SEEDS)
+  })
+})
+
+describe("so does one whose peers find their logs corrupt", () => {
+  let losses = 0
+  let rebuilt = 0
+  for (let first = FIRST; first < FIRST + SEEDS; first += GROUP) {
+    const last = Math.min(first + GROUP, FIRST + SEEDS) - 1
+    it(`seeds ${first}…${last}`, { timeout: 60_000 }, () => {
+      for (let seed = first; seed <= last; seed++) {
+        const { done } = run(corrupting(seed))
+        losses += done.get("SetAside") ?? 0
+        rebuilt += done.get("SetRebuilt") ?? 0
+      }
+    })
+  }
+
+  afterAll(() => {
+    if (SEEDS < 100) return
+    expect(losses).toBeGreaterThan(SEEDS)
+    expect(rebuilt).toBeGreaterThan(SEEDS / 2)
+  })
+
+  it("and would lose what was committed, did they vote at once", () => {
+    const outcome = (seed: number): string => {
+      try {
+        run({ ...corrupting(seed), careless: true })
+        return "kept"
+      } catch (error) {
+        const lost = error instanceof Error && error.cause instanceof Violation && /lacks committed/.test(error.message)
+        return lost ? "lost" : String(error)
+      }
+    }
+    const found = Array.from({ length: 20 }, (_, index) => outcome(index + 1))
+    expect(found).toContain("lost")
   })
 })

@@ -87,6 +87,8 @@ export class Writer {
         return Effect.as(store.setAcceptedEpoch(op.epoch), stored)
       case "SetCurrentEpoch":
         return Effect.as(store.setCurrentEpoch(op.epoch), stored)
+      case "SetRebuilt":
+        return Effect.as(store.setRebuilt, stored)
       case "Truncate":
         return Effect.map(this.truncate(op.zxid), (kept): Input => ({ _tag: "Truncated", op, kept }))
       case "Restore":

@@ -68,6 +68,7 @@ const logOf = (options: PostgresOptions): LogStore["Service"] => {
     setAcceptedEpoch: (epoch) => using("setAcceptedEpoch", (log) => log.setAcceptedEpoch(epoch)),
     setCurrentEpoch: (epoch) => using("setCurrentEpoch", (log) => log.setCurrentEpoch(epoch)),
     setConfiguration: (configuration) => using("setConfiguration", (log) => log.setConfiguration(configuration)),
+    setRebuilt: using("setRebuilt", (log) => log.setRebuilt()),
     truncate: (zxid) => using("truncate", (log) => log.truncate(zxid)),
     has: (zxid) => using("has", (log) => log.has(zxid)),
     lastAtOrBefore: (zxid) => using("lastAtOrBefore", (log) => log.lastAtOrBefore(zxid)),

@@ -56,8 +56,9 @@ const CURRENT_EPOCH = {
   text: "UPDATE epochs SET current_epoch = $1 WHERE current_epoch <= $1 AND accepted_epoch >= $1 RETURNING 1"
 }
 const CONFIGURATION = { name: "configuration", text: "UPDATE configuration SET committed = $1, proposed = $2" }
+const REBUILT = "UPDATE epochs SET rebuilding = false"
 const STATE = `SELECT accepted_epoch, current_epoch, floor, checkpoint.zxid, (SELECT max(last_zxid) FROM log_batch),
-                 configuration.committed, configuration.proposed
+                 configuration.committed, configuration.proposed, rebuilding
                FROM epochs, checkpoint, configuration`
 const SIZES = `SELECT pg_total_relation_size('log_batch'),
   pg_total_relation_size('znodes') + pg_total_relation_size('sessions') + pg_total_relation_size('checkpoint')`
@@ -102,7 +103,7 @@ export class PostgresLog {
       Zxid
     ]
     const last = row?.[4] === null || row === undefined ? floor : Number(row[4])
-    const recovered = { acceptedEpoch, currentEpoch, checkpoint, floor, last }
+    const recovered = { acceptedEpoch, currentEpoch, checkpoint, floor, last, rebuilding: row?.[7] === "t" }
     const corrupt = (message: string) =>
       new StoreError({ operation: "open", message: `${writer.target} is corrupt: ${message}` })
     if (row === undefined) throw corrupt("epochs, checkpoint or configuration is empty")
@@ -158,6 +159,10 @@ export class PostgresLog {
     const [accepted, current] = (row ?? []).map(Number) as [number, number]
     const why = epoch > accepted ? `is above the accepted epoch ${accepted}` : `is below the current epoch ${current}`
     throw this.refused("setCurrentEpoch", `${epoch} ${why}`)
+  }
+
+  async setRebuilt(): Promise<void> {
+    await this.writer.query(REBUILT)
   }
 
   async truncate(zxid: Zxid): Promise<void> {

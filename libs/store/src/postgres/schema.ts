@@ -9,11 +9,15 @@ const bytea = customType<{ data: Buffer }>({ dataType: () => "bytea" })
 /** Every 64-bit number of ours is a safe integer. */
 const int8 = (name: string) => bigint(name, { mode: "number" }).notNull()
 
+/** Of a row; none in rows that are older than the checksums. */
+const sum = () => bigint("crc32", { mode: "number" })
+
 export const epochs = pgTable("epochs", {
   id: boolean("id").primaryKey(),
   acceptedEpoch: int8("accepted_epoch"),
   currentEpoch: int8("current_epoch"),
-  floor: int8("floor")
+  floor: int8("floor"),
+  rebuilding: boolean("rebuilding").notNull()
 })
 
 export const configuration = pgTable("configuration", {
@@ -26,7 +30,9 @@ export const checkpoint = pgTable("checkpoint", {
   id: boolean("id").primaryKey(),
   zxid: int8("zxid"),
   digest: int8("digest"),
-  writtenAt: timestamp("written_at", { withTimezone: true }).notNull()
+  writtenAt: timestamp("written_at", { withTimezone: true }).notNull(),
+  sessions: integer("sessions"),
+  crc32: sum()
 })
 
 export const logBatch = pgTable("log_batch", {
@@ -51,7 +57,8 @@ export const znodes = pgTable("znodes", {
   aversion: integer("aversion").notNull(),
   ephemeralOwner: int8("ephemeral_owner"),
   kind: text("kind", { enum: ["persistent", "ephemeral", "container", "ttl"] }).notNull(),
-  ttlMs: int8("ttl_ms")
+  ttlMs: int8("ttl_ms"),
+  crc32: sum()
 })
 
 export const sessions = pgTable("sessions", {
@@ -61,7 +68,8 @@ export const sessions = pgTable("sessions", {
   peer: integer("peer").notNull(),
   connection: int8("connection"),
   seq: int8("seq"),
-  token: int8("token")
+  token: int8("token"),
+  crc32: sum()
 })
 
 /** A row per transaction. */

@@ -78,11 +78,15 @@ export class Checker {
     this.durable()
   }
 
-  /** What has been delivered is on the disks of a quorum, from the first delivery on and for ever. */
+  /**
+   * What has been delivered is on the disks of a quorum, from the first delivery on and for ever. Whoever has set its log
+   * aside may have had it: what comes of that is seen when somebody leads, and at the end.
+   */
   durable(): void {
     const last = this.history[this.history.length - 1]
     if (last === undefined) return
-    const holders = this.holders(last)
+    const lost = [...this.quorum.voters].filter((sid) => this.disks.get(sid)!.isRebuilding)
+    const holders = [...new Set([...this.holders(last), ...lost])]
     if (!this.quorum.has(holders)) {
       const voters = [...this.quorum.voters].join(", ")
       throw new Violation(`${hex(last.zxid)} was delivered, but of ${voters} only ${holders.join(", ")} have it`)

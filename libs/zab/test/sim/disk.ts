@@ -20,6 +20,9 @@ const CHUNKS = 5
 export class Disk {
   acceptedEpoch = 0
   currentEpoch = 0
+  isRebuilding = false
+  /** Its peer is not told that something is missing. */
+  forgets = false
   configuration: StoredMembership | undefined
   checkpoint: Checkpoint = { zxid: 0, count: 0, digest: 0 }
   floor: Zxid = 0
@@ -38,13 +41,23 @@ export class Disk {
   recover(): RecoveredLog {
     this.restoring = undefined
     const { acceptedEpoch, currentEpoch, floor, last } = this
-    const recovered = { acceptedEpoch, currentEpoch, checkpoint: this.checkpoint.zxid, floor, last }
+    const rebuilding = this.isRebuilding && !this.forgets
+    const recovered = { acceptedEpoch, currentEpoch, checkpoint: this.checkpoint.zxid, floor, last, rebuilding }
     if (this.configuration === undefined) return recovered
     const { committed, proposed } = this.configuration
     const version = proposed === undefined ? 0 : parseConfiguration(proposed).version
     const isLogged = version <= this.checkpoint.zxid || this.lastAtOrBefore(version) === version
     this.configuration = { committed, proposed: isLogged ? proposed : undefined }
     return { ...recovered, configuration: this.configuration }
+  }
+
+  /** The log and the checkpoint are found to be corrupt, and set aside; what was promised is still known. */
+  setAside(): void {
+    this.isRebuilding = true
+    this.checkpoint = { zxid: 0, count: 0, digest: 0 }
+    this.floor = 0
+    this.log = []
+    if (this.configuration !== undefined) this.configuration = { ...this.configuration, proposed: undefined }
   }
 
   append(batch: TxnBatch): void {

@@ -275,6 +275,9 @@ export class SimNode {
       case "SetConfiguration":
         disk.configuration = op.membership
         return
+      case "SetRebuilt":
+        disk.isRebuilding = false
+        return
       case "Truncate": {
         const kept = disk.truncate(op.zxid)
         this.world.checker.durable()

@@ -31,6 +31,10 @@ export interface Scenario {
   readonly logRetain: number
   /** Servers that are there, and at first not in the configuration; with them it changes all the time. */
   readonly spares: number
+  /** Now and then a peer finds its store corrupt and sets it aside; the others are always a majority. */
+  readonly corruption?: boolean
+  /** Whoever has set its log aside votes as if nothing had been: to see that this is found. */
+  readonly careless?: boolean
 }
 
 /** A server's line. */
@@ -133,7 +137,7 @@ export class World {
         best === undefined ||
         node.disk.currentEpoch > best.disk.currentEpoch ||
         (node.disk.currentEpoch === best.disk.currentEpoch && node.disk.last >= best.disk.last)
-      if (node.isUp && isBetter) best = node
+      if (node.isUp && isBetter && !node.disk.isRebuilding) best = node
     }
     return best?.sid
   }
@@ -231,6 +235,14 @@ export class World {
     })
   }
 
+  private corrupt(node: SimNode): void {
+    const whole = this.voters.filter((sid) => sid !== node.sid && !this.nodes.get(sid)!.disk.isRebuilding)
+    if (!this.checker.quorum.has(whole)) return
+    node.disk.setAside()
+    node.disk.forgets = this.scenario.careless === true
+    this.count("SetAside")
+  }
+
   private misfortune(): void {
     const { random, network, clock } = this
     const node = random.pick([...this.nodes.values()])
@@ -238,6 +250,7 @@ export class World {
     const dice = this.scenario.trouble === "links" ? 0.5 : random.next()
     if (dice < 0.2) {
       node.crash()
+      if (this.scenario.corruption === true && random.chance(0.5)) this.corrupt(node)
       clock.after(random.between(5, 800), () => !node.isUp && node.start())
     } else if (dice < 0.3) {
       // Everybody at once: the power goes.
