@@ -96,11 +96,10 @@ const endpointOf = ({ knobs, servers }: Config, sid: Sid, flagged: boolean): End
   return port === undefined ? undefined : { host: server?.clientHost ?? knobs.clientPortAddress ?? EVERYWHERE, port }
 }
 
-/** Every peer, `first` before the others: a frontend prefers its own and falls back on the rest. */
-const preferring = (config: Config, first: Sid): ReadonlyArray<Sid> => [
-  first,
-  ...config.servers.map((server) => server.sid).filter((sid) => sid !== first)
-]
+/** `first` before the other members: a frontend prefers its own peer and falls back on the rest. */
+const preferring =
+  (first: Sid) =>
+  (members: ReadonlyArray<Sid>): ReadonlyArray<Sid> => [first, ...members.filter((sid) => sid !== first)]
 
 /** One peer with its frontend. An observer's server line makes it an observer. Runs until it is interrupted. */
 export const runServer = (config: Config, portFlagged: boolean) =>
@@ -109,6 +108,11 @@ export const runServer = (config: Config, portFlagged: boolean) =>
     const missing = `neither it nor server.${sid} says where clients connect`
     const doors = yield* doorsOf(config, endpointOf(config, sid, portFlagged), missing)
     const members = membersAround(config, sid)
+    const known = config.servers.map((server) => server.sid)
+    const preference = preferring(sid)
+    // One that may be joined by others is not alone for long.
+    const isAlone = members.voters.length === 1 && members.observers.length === 0
+    const alone = isAlone && !config.knobs.reconfigEnabled
     const run = Effect.gen(function* () {
       const stores = yield* openStores(config, [sid], resolve(config.knobs.dataDir ?? "data"))
       const policy = restartPolicy(config)
@@ -117,7 +121,7 @@ export const runServer = (config: Config, portFlagged: boolean) =>
           runPeer(peerSettings(config, sid, members), stores.layerOf(sid), policy),
           ...doors.map((door) =>
             runClientFrontend(
-              frontendSettings(config, String(sid), door, preferring(config, sid), sid),
+              frontendSettings(config, String(sid), door, preference(known), sid, alone ? undefined : preference),
               policy,
               listening(door, doors)
             )
@@ -127,9 +131,6 @@ export const runServer = (config: Config, portFlagged: boolean) =>
         { concurrency: "unbounded", discard: true }
       )
     })
-    // One that may be joined by others is not alone for long.
-    const isAlone = members.voters.length === 1 && members.observers.length === 0
-    const alone = isAlone && !config.knobs.reconfigEnabled
     const served = Effect.provide(withTraces(config, false, run), busLayer(config, `peer ${sid}`, alone))
     yield* withTelemetry(
       config,
@@ -167,12 +168,18 @@ export const runFrontendService = (config: Config, peers: ReadonlyArray<Sid>) =>
     const known = config.servers.map((server) => server.sid)
     const name = frontendName(config)
     const preferred = peers.length > 0 ? peers : known.length > 0 ? spread(known, name) : [yield* peerId(config)]
+    // Peers that are named on the command line are asked for whatever becomes of the ensemble.
+    const preference = peers.length > 0 ? undefined : (members: ReadonlyArray<Sid>) => spread(members, name)
     const { clientPort, clientPortAddress } = config.knobs
     const plain = clientPort === undefined ? undefined : { host: clientPortAddress ?? EVERYWHERE, port: clientPort }
     const doors = yield* doorsOf(config, plain, "a frontend needs a port for clients: --port P")
     const policy = restartPolicy(config)
     const frontends = doors.map((door) =>
-      runClientFrontend(frontendSettings(config, name, door, preferred), policy, listening(door, doors))
+      runClientFrontend(
+        frontendSettings(config, name, door, preferred, undefined, preference),
+        policy,
+        listening(door, doors)
+      )
     )
     const run = Effect.all(frontends, { concurrency: "unbounded", discard: true })
     const served = Effect.provide(withTraces(config, true, run), busLayer(config, `frontend ${name}`, false))

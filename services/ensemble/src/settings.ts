@@ -88,13 +88,17 @@ const absentSchemes = (knobs: Config["knobs"]): ReadonlyArray<"x509" | "sasl"> =
 
 export type PeerSettings = ReturnType<typeof peerSettings>
 
-/** What a frontend is started with. `sid` is the peer that it belongs to; a frontend of nobody's has none. */
+/**
+ * What a frontend is started with. `sid` is the peer that it belongs to; a frontend of nobody's has none. With a
+ * `preference` it follows the ensemble as it changes.
+ */
 export const frontendSettings = (
   config: Config,
   name: string,
   door: Door,
   peers: ReadonlyArray<Sid>,
-  sid?: Sid
+  sid?: Sid,
+  preference?: FrontendOptions["preference"]
 ): FrontendOptions => {
   const { knobs } = config
   const words = knobs["4lw.commands.whitelist"]
@@ -102,6 +106,7 @@ export const frontendSettings = (
   return {
     name: doorName(name, door),
     peers,
+    preference,
     ...door.endpoint,
     tls: door.tls,
     ...limitsOf(knobs),

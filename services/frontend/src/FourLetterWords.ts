@@ -59,17 +59,12 @@ const WORDS: Readonly<Record<string, Word>> = {
 const ALWAYS: Readonly<Record<string, (frontend: Frontend) => string>> = {
   ruok: () => "imok",
   isro: (frontend) => {
-    const peer = settled(frontend)
+    const peer = frontend.peers.settled()
     return peer === undefined ? "null" : peer.status.readOnly === true ? "ro" : "rw"
   },
   envi: environmentText,
   gtmk: ({ server }) => `${server.traceMask}`
 }
-
-/** The peer to speak for. One that is between two leaders keeps its clients, but has no mode that it could tell. */
-const settled = (frontend: Frontend): Peer | undefined =>
-  frontend.peers.find(({ status }) => status.serving && status.role !== "looking") ??
-  frontend.peers.find(({ status }) => status.serving && status.readOnly === true)
 
 /** The word that has a line behind it, and the one with eight bytes. */
 const TRACE = "trac"
@@ -139,7 +134,7 @@ export class FourLetterWords {
 
   private ask(client: Client, word: Word): void {
     const { frontend } = this
-    const peer = settled(frontend)
+    const peer = frontend.peers.settled()
     if (peer === undefined) {
       this.end(client, NOT_SERVING)
       return

@@ -20,7 +20,8 @@ import { Admission } from "./limits/Admission.ts"
 import { Flow } from "./limits/Flow.ts"
 import type { Frontends } from "./operator/Frontends.ts"
 import { FrontendError, type Settings } from "./options.ts"
-import { Peer } from "./Peer.ts"
+import type { Peer } from "./Peer.ts"
+import { Peers } from "./Peers.ts"
 import { type DropReason, Statistics } from "./statistics.ts"
 import { certificateIds } from "./tls/certificates.ts"
 import { Door } from "./tls/door.ts"
@@ -28,13 +29,14 @@ import type { RequestTracing } from "./tracing/RequestTracing.ts"
 
 type PeerEvent = LinkEvent<SessionToFrontend, FrontendToSession>
 export type Message =
-  | { readonly _tag: "Peer"; readonly peer: number; readonly event: PeerEvent }
-  | { readonly _tag: "Redial"; readonly peer: number }
+  | { readonly _tag: "Peer"; readonly peer: Peer; readonly event: PeerEvent }
+  | { readonly _tag: "Redial"; readonly peer: Peer }
   | { readonly _tag: "Watch" }
   /** A socket's callback has thrown: the frontend ends with the reason, as any actor would. */
   | { readonly _tag: "Failed"; readonly cause: unknown }
 
-export type Log = (message: string) => void
+/** What an operator reads: a warning, unless it is news and no more. */
+export type Log = (message: string, isNews?: true) => void
 
 /** How often deadlines are looked at. */
 const WATCH_MS = 250
@@ -55,12 +57,11 @@ export class Frontend {
   readonly server: Frontends
   readonly flow: Flow
   readonly clients = new Map<number, Client>()
-  readonly peers: ReadonlyArray<Peer>
+  readonly peers: Peers
   readonly now: () => number
   readonly wallClock: () => number
   /** undefined: nothing is traced. */
   readonly tracing: RequestTracing | undefined
-  private readonly links: ReadonlyArray<Dialled<FrontendToSession, SessionToFrontend>>
   private readonly nextTurn: (task: () => void) => void
   private readonly randomBytes: (size: number) => Uint8Array
   private readonly self: ActorRef<Message>
@@ -97,15 +98,13 @@ export class Frontend {
     this.statistics = new Statistics(server.metrics)
     this.flow = new Flow(settings, this.statistics, () => this.scheduleFlush())
     const from = `frontend.${settings.name}`
-    this.links = settings.peers.map((_sid, peer) => {
+    this.peers = new Peers(settings.peers, settings.preference, (peer) => {
       const listener = (event: PeerEvent) => context.self.tell({ _tag: "Peer", peer, event })
       const later = (ms: number) => context.after(ms, { _tag: "Redial", peer })
       return new Dialled(context.now, later, (to) =>
         bus.dial(from, to, frontendProtocol, listener, settings.linkLimitMs)
       )
     })
-    this.peers = settings.peers.map((sid, peer) => new Peer(sid, () => this.links[peer]!.link))
-    this.links.forEach((link, peer) => void link.want({ address: `session.${settings.peers[peer]}`, for: undefined }))
     this.carrier = new Carrier(this)
     this.conversation = new Conversation(this)
     const { tls, sessionlessTimeoutMs, tcpKeepAlive } = settings
@@ -128,11 +127,11 @@ export class Frontend {
   }
 
   health(): Report {
-    const peer = this.serving()
+    const peer = this.peers.serving()
     if (peer === undefined) {
-      const reader = this.serving(true)
+      const reader = this.peers.serving(true)
       if (reader !== undefined) return { condition: "readOnly", why: `peer ${reader.sid} has no leader` }
-      return { condition: "looking", why: `no peer serves, of ${this.settings.peers.join(", ")}` }
+      return { condition: "looking", why: `no peer serves, of ${this.peers.names}` }
     }
     return { condition: "serving", why: `by peer ${peer.sid}` }
   }
@@ -185,7 +184,7 @@ export class Frontend {
         client.phase = Phase.Ending
         client.socket.destroySoon()
       }
-      for (const link of this.links) link.want(undefined)
+      for (const peer of this.peers.all) peer.dialled.want(undefined)
     }).pipe(
       Effect.timeoutOption(LINGER_MS),
       Effect.andThen(Effect.sync(() => this.clients.forEach((client) => void client.socket.destroy())))
@@ -196,26 +195,15 @@ export class Frontend {
     return this.tracing?.telemetry
   }
 
-  /** The first peer that serves: where new clients go. Those that are content with reading find one without a leader. */
-  serving(isContent = false): Peer | undefined {
-    const peer = this.peers.find(({ status }) => status.serving && status.readOnly !== true)
-    return peer ?? (isContent ? this.peers.find(({ status }) => status.serving) : undefined)
-  }
-
-  /** The first peer that serves and has a leader; else the first that serves. */
-  best(): Peer | undefined {
-    return this.peers.find(({ status }) => status.serving && status.role !== "looking") ?? this.serving()
-  }
-
   // Peers.
 
   private take(message: Message): void {
     switch (message._tag) {
       case "Peer":
-        this.takePeer(this.peers[message.peer]!, this.links[message.peer]!.take(message.event))
+        this.takePeer(message.peer, message.peer.dialled.take(message.event))
         return
       case "Redial":
-        this.links[message.peer]!.redial()
+        message.peer.dialled.redial()
         return
       case "Watch":
         this.watch(this.now())
@@ -234,6 +222,19 @@ export class Frontend {
     }
     const now = this.now()
     for (const message of news) this.conversation.fromSession(peer, message, now)
+  }
+
+  /** A peer tells who the ensemble is now. */
+  follow(text: string): void {
+    if (this.peers.follow(text))
+      this.log(`the ensemble has changed: clients are sent to peers ${this.peers.names}`, true)
+  }
+
+  /** A peer has left the ensemble: its clients go on at another one. */
+  private letGo(peer: Peer): void {
+    this.carrier.leave(peer)
+    peer.lost()
+    peer.dialled.want(undefined)
   }
 
   /** Queues whole frames for a client; they leave at the end of the pass. */
@@ -264,7 +265,7 @@ export class Frontend {
     this.flushDue = false
     const now = this.now()
     for (const client of this.flow.takeReady()) this.guard(() => this.conversation.goOn(client, now))
-    for (const peer of this.peers) peer.flush()
+    for (const peer of this.peers.all) peer.flush()
   }
 
   // Sockets.
@@ -364,7 +365,8 @@ export class Frontend {
   // Time.
 
   private watch(now: number): void {
-    for (const peer of this.peers) peer.expire(now)
+    for (const peer of this.peers.all) peer.expire(now)
+    for (const peer of this.peers.takeLeft()) this.letGo(peer)
     this.carrier.tick(now)
     this.tracing?.tick(now)
     for (const client of this.clients.values()) {

@@ -1,8 +1,9 @@
-import type { Link } from "@zkmesh/bus"
+import type { Dialled } from "@zkmesh/bus"
 import type { ClientRequest, FrontendToSession, Role, SessionToFrontend, Stats } from "@zkmesh/messages"
 import type { Sid, Zxid } from "@zkmesh/numbers"
 import type { Client } from "./Client.ts"
 
+export type PeerLink = Dialled<FrontendToSession, SessionToFrontend>
 type Query = Extract<FrontendToSession, { _tag: "Query" }>
 
 /** What a peer's session service has said of itself. */
@@ -25,11 +26,11 @@ interface Asked {
 /** A peer's session service, as this frontend sees it: its link, its state, the clients that are attached there. */
 export class Peer {
   readonly sid: Sid
+  readonly dialled: PeerLink
   status: PeerStatus = SILENT
   /** When its role changed last. */
   since = 0
   readonly clients = new Set<Client>()
-  private readonly linkOf: () => Link<FrontendToSession> | undefined
   /** Requests read in this turn of the event loop; they leave as one message. */
   private batch: Array<ClientRequest> = []
   /** At least one request of the batch is sampled. */
@@ -39,9 +40,9 @@ export class Peer {
   private readonly asked = new Map<number, Asked>()
   private nextQuery = 1
 
-  constructor(sid: Sid, linkOf: () => Link<FrontendToSession> | undefined) {
+  constructor(sid: Sid, dial: (peer: Peer) => PeerLink) {
     this.sid = sid
-    this.linkOf = linkOf
+    this.dialled = dial(this)
   }
 
   said(status: PeerStatus, now: number): void {
@@ -63,7 +64,7 @@ export class Peer {
 
   /** The link to it, by the bus's name for it at both ends. */
   get linkId(): string | undefined {
-    return this.linkOf()?.id
+    return this.dialled.link?.id
   }
 
   flush(): void {
@@ -72,13 +73,15 @@ export class Peer {
     this.batch = []
     const { hasSampled } = this
     this.hasSampled = false
-    this.linkOf()?.send(hasSampled ? { _tag: "Requests", requests, isSampled: true } : { _tag: "Requests", requests })
+    this.dialled.link?.send(
+      hasSampled ? { _tag: "Requests", requests, isSampled: true } : { _tag: "Requests", requests }
+    )
   }
 
   /** In order with the requests: what was queued leaves first. If the link has gone, its end is on the way to us. */
   send(message: Exclude<FrontendToSession, { _tag: "Requests" }>): void {
     this.flush()
-    this.linkOf()?.send(message)
+    this.dialled.link?.send(message)
   }
 
   /** `answered` is called once; without an answer by `deadline`, or if the link breaks, with undefined. */

@@ -2,6 +2,7 @@ import type { Sid } from "@zkmesh/numbers"
 import { Data } from "effect"
 import { type Authentication, DEFAULT_AUTHENTICATION } from "./auth/options.ts"
 import { DEFAULT_LIMITS, type Limits } from "./limits/options.ts"
+import type { Preference } from "./Peers.ts"
 import type { FrontendTls } from "./tls/options.ts"
 
 /** The client port could not be opened. */
@@ -15,6 +16,8 @@ export interface FrontendOptions extends Partial<Limits> {
   readonly name: string
   /** The peers to attach clients to: the first that serves. */
   readonly peers: ReadonlyArray<Sid>
+  /** Who is preferred when the ensemble changes; without it, clients are sent to `peers` whatever becomes of them. */
+  readonly preference?: Preference | undefined
   readonly host: string
   /** 0: any free port. */
   readonly port: number
@@ -40,6 +43,7 @@ type Optional = Exclude<keyof FrontendOptions, "name" | "peers" | "host" | "port
 const DEFAULTS = {
   ...DEFAULT_LIMITS,
   authentication: DEFAULT_AUTHENTICATION,
+  preference: undefined,
   tls: undefined,
   configuration: [],
   sessionlessTimeoutMs: 10_000,
@@ -48,7 +52,8 @@ const DEFAULTS = {
   linkLimitMs: 10_000
 }
 export type Settings = Omit<FrontendOptions, Optional> &
-  Omit<typeof DEFAULTS, "tls" | "configuration"> & {
+  Omit<typeof DEFAULTS, "preference" | "tls" | "configuration"> & {
+    readonly preference: Preference | undefined
     readonly tls: FrontendTls | undefined
     readonly configuration: NonNullable<FrontendOptions["configuration"]>
   }

@@ -30,7 +30,8 @@ export const makeFrontend = (
     const certificates = yield* readCertificates(given.tls)
     const settings = { ...given, tls: certificates?.tls }
     const run = yield* FiberSet.makeRuntime<never, void, never>()
-    const log: Log = (message) => void run(Effect.logWarning(message))
+    const log: Log = (message, isNews) =>
+      void run(isNews === true ? Effect.logInfo(message) : Effect.logWarning(message))
     const logTraced = (message: string, traceId: string) =>
       void run(Effect.annotateLogs(Effect.logWarning(message), { trace_id: traceId }))
     const telemetry = yield* CurrentTelemetry

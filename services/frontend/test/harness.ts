@@ -205,6 +205,8 @@ export interface Stage {
   readonly port: number
   readonly sessions: ReadonlyArray<PlayedSession>
   readonly client: (tls?: ConnectionOptions) => RawClient
+  /** Starts another peer's session service. */
+  readonly join: (sid: number) => Promise<PlayedSession>
   /** Fails with why the frontend died, when it has. */
   readonly died: Promise<never>
 }
@@ -247,7 +249,9 @@ export const withFrontend = (
       clients.push(made)
       return made
     }
-    kept = { port, sessions, client, died }
+    const context = yield* Effect.context<Bus | Scope.Scope>()
+    const join = (sid: number) => Effect.runPromise(Effect.provide(played(sid), context))
+    kept = { port, sessions, client, join, died }
     yield* Effect.promise(() => Promise.all(sessions.map((session) => session.until(() => session.link !== undefined))))
     yield* Effect.promise(() => Promise.race([play(kept!), died]))
   })

@@ -37,7 +37,7 @@ export class Carrier {
   /** Takes care of a client whose session is there; with only one peer there is nowhere to carry it. */
   take(client: Client, { password, connection, readOnly }: Connected): void {
     // A session that the ensemble does not know is its peer's alone.
-    if (this.frontend.peers.length > 1 && !readOnly && connection > 0) client.carry = new Carry(password, connection)
+    if (this.frontend.peers.hasOthers && !readOnly && connection > 0) client.carry = new Carry(password, connection)
   }
 
   /** The client's peer can do nothing more for it. */
@@ -62,7 +62,7 @@ export class Carrier {
   }
 
   private move(client: Client): void {
-    const peer = this.frontend.best()
+    const peer = this.frontend.peers.best()
     if (peer !== undefined) this.ask(client, peer, client.carry!.resume)
   }
 
@@ -110,14 +110,14 @@ export class Carrier {
       if (now - client.carry!.lostAt! > client.timeoutMs * PATIENCE) this.frontend.end(client, "peerLost")
       else if (client.peer === undefined) this.move(client)
     }
-    for (const peer of this.frontend.peers) if (peer.clients.size > 0) this.leave(peer, now)
+    for (const peer of this.frontend.peers.all) if (peer.clients.size > 0) this.consider(peer, now)
   }
 
   /** Peers find a new leader at about the same time: one that does not is not worth waiting for. */
-  private leave(peer: Peer, now: number): void {
+  private consider(peer: Peer, now: number): void {
     const lookingMs = now - peer.since
     if (peer.status.role !== "looking" || lookingMs < LOOKING_MS) return
-    const best = this.frontend.best()
+    const best = this.frontend.peers.best()
     const isWorse = best === undefined || best.status.role === "looking" || best.status.epoch < peer.status.epoch
     for (const client of [...peer.clients]) {
       if (client.phase !== Phase.Open || client.carry?.lostAt !== undefined) continue
@@ -125,6 +125,14 @@ export class Carrier {
         peer.send({ _tag: "Disconnected", conn: client.conn })
         this.lose(client, "peerLost")
       } else if (lookingMs > client.timeoutMs * PATIENCE) this.frontend.end(client, "peerLost")
+    }
+  }
+
+  /** The peer is none of the ensemble's any more: its clients go on at others, or are let go. */
+  leave(peer: Peer): void {
+    for (const client of [...peer.clients]) {
+      peer.send({ _tag: "Disconnected", conn: client.conn })
+      this.lose(client, "peerLost")
     }
   }
 }

@@ -59,7 +59,7 @@ export class Handshake {
       frontend.drop(client, "throttled", "too many sessions are asked for at once")
       return
     }
-    const peer = frontend.serving(request.readOnly ?? false)
+    const peer = frontend.peers.serving(request.readOnly ?? false)
     if (peer === undefined) {
       frontend.end(client, "notServing")
       return

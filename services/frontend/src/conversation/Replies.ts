@@ -41,6 +41,9 @@ export class Replies {
         peer.said(message, now)
         if (message.serving) frontend.carrier.tick(now)
         return
+      case "Configuration":
+        frontend.follow(message.text)
+        return
       case "Connected":
         this.connected(peer, message, now)
         return

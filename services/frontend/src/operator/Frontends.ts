@@ -100,8 +100,7 @@ export class Frontends {
   /** The peer to speak for. One that is between two leaders keeps its clients, but has no mode that it could tell. */
   get settled(): { readonly frontend: Frontend; readonly peer: Peer } | undefined {
     for (const frontend of this.all) {
-      const settled = ({ status }: Peer) => status.serving && (status.role !== "looking" || status.readOnly === true)
-      const peer = frontend.peers.find(settled)
+      const peer = frontend.peers.settled()
       if (peer !== undefined) return { frontend, peer }
     }
     return undefined
