@@ -30,6 +30,17 @@ export class MemoryDatabase {
   /** Who has it open, as Postgres's advisory locks would know. */
   readonly holders = new Map<"log" | "tree", { readonly owner: object; uses: number }>()
 
+  /** Begins anew, with nothing but what was promised. A memory has no place for what was there before. */
+  setAside(): string {
+    this.rebuilding = true
+    this.floor = this.checkpoint = this.digest = 0
+    this.batches = []
+    this.nodes.clear()
+    this.sessions.clear()
+    if (this.configuration !== undefined) this.configuration = { ...this.configuration, proposed: undefined }
+    return "nowhere: it was in memory"
+  }
+
   get last(): Zxid {
     return this.batches.at(-1)?.last ?? this.floor
   }
@@ -110,7 +121,8 @@ const logOf = (disk: Disk): LogStore["Service"] => ({
     disk.hold("open", "log"),
     disk.opened("open", "log", (database): Recovered => {
       const { acceptedEpoch, currentEpoch, checkpoint, floor, last, rebuilding } = database
-      const recovered = { acceptedEpoch, currentEpoch, checkpoint, floor, last, rebuilding }
+      const known = { acceptedEpoch, currentEpoch, checkpoint, floor, last }
+      const recovered = rebuilding ? { ...known, rebuilding } : known
       if (database.configuration === undefined) return recovered
       const { committed, proposed } = database.configuration
       const version = versionOf(proposed)
@@ -144,6 +156,13 @@ const logOf = (disk: Disk): LogStore["Service"] => ({
   setConfiguration: (configuration) =>
     disk.durably("setConfiguration", "log", (database) => {
       database.configuration = configuration
+    }),
+  setAside: ({ objection }) =>
+    Effect.suspend(() => {
+      const { database } = disk
+      const why = objection(database.configuration?.committed)
+      if (why !== undefined) return Effect.fail(fail("setAside", `it is not set aside: ${why}`))
+      return Effect.succeed(database.setAside())
     }),
   setRebuilt: disk.durably("setRebuilt", "log", (database) => {
     database.rebuilding = false

@@ -14,6 +14,8 @@ import { Context, Data } from "effect"
 export class StoreError extends Data.TaggedError("StoreError")<{
   readonly operation: string
   readonly message: string
+  /** What an operator has to see to, or the peer itself: the rows are not what was written, or there is no room. */
+  readonly fault?: "corrupt" | "full"
   readonly cause?: unknown
 }> {}
 
@@ -56,6 +58,13 @@ export interface Restore {
   readonly commit: Effect.Effect<void, StoreError>
 }
 
+/** Why a store is set aside, and whether it may be. */
+export interface SetAside {
+  readonly reason: string
+  /** Given the text of the configuration that the peer knows to be committed, if any: why the store has to stay as it is. */
+  readonly objection: (committed: string | undefined) => string | undefined
+}
+
 /** Broadcast's part: the log and the epochs. Every effect returns once its change is durable. */
 export class LogStore extends Context.Service<
   LogStore,
@@ -79,6 +88,11 @@ export class LogStore extends Context.Service<
     readonly lastAtOrBefore: (zxid: Zxid) => Effect.Effect<Zxid | undefined, StoreError>
     /** What follows `after`, about `maxBytes` of it; empty at the end. Batches are trimmed to start after `after`. */
     readonly read: (after: Zxid, maxBytes: number) => Effect.Effect<ReadonlyArray<TxnBatch>, StoreError>
+    /**
+     * For a store that is corrupt, while nobody has it open: keeps log and checkpoint where an operator finds them (it says
+     * where), and leaves an empty store that remembers the epochs, marked `rebuilding`. All or nothing.
+     */
+    readonly setAside: (request: SetAside) => Effect.Effect<string, StoreError>
     /** What the log and the checkpoint take at this moment, with their indexes. */
     readonly sizes: Effect.Effect<StoreSizes, StoreError>
     /** Drops what is at or before `zxid`, whole batches only; never beyond the checkpoint. Returns the new floor. */

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { type RestartPolicy, restarting } from "./restart.ts"
+import { settingAside } from "./setAside.ts"
 import type { PeerSettings } from "./settings.ts"
 
 /** A peer's store. Built anew with the peer: a lost connection takes its layer with it. */
@@ -33,7 +34,8 @@ export const runPeer = (
     yield* runSession(settings.session)
   })
   const once = Effect.provide(underSupervisor(name, start), store)
-  return restarting(name, policy, once).pipe(Effect.annotateLogs({ sid: settings.session.sid }))
+  const mend = settingAside(settings, store)
+  return restarting(name, policy, once, mend).pipe(Effect.annotateLogs({ sid: settings.session.sid }))
 }
 
 export type PeerService = "election" | "broadcast" | "znode" | "session"
@@ -72,7 +74,9 @@ export const runStored = (
     service === "broadcast" ? runBroadcast(settings.broadcast) : runZnode(settings.znode)
   // The store lives as long as the service, not as long as its start.
   const once = Effect.provide(underSupervisor(name, start), store)
-  return restarting(name, policy, once).pipe(Effect.annotateLogs({ sid: settings.session.sid, service }))
+  return restarting(name, policy, once, settingAside(settings, store)).pipe(
+    Effect.annotateLogs({ sid: settings.session.sid, service })
+  )
 }
 
 /** A frontend, with a life of its own: it outlives the peers that it speaks to. `onListening` hears its port each time. */

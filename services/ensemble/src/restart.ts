@@ -14,12 +14,22 @@ export interface RestartPolicy {
 /** A run that lasted this long was a success: the next failure is a new one, logged again and followed by a short pause. */
 const STEADY_NS = 10_000_000_000n
 
+/** Sees to what a failure has left behind, before the next try; what it says, if anything, goes into the log. */
+export type Mend = (cause: Cause.Cause<unknown>) => Effect.Effect<string | undefined>
+
+const nothingToMend: Mend = () => Effect.succeed(undefined)
+
 /**
  * Runs `once` in a scope of its own, for ever: when it fails (an actor died, the store or the bus is lost) everything it
  * held is released, and after a pause it is built again from what is durable. The same reason is logged once in a row of
  * failures, however long the row.
  */
-export const restarting = <E, R>(name: string, policy: RestartPolicy, once: Effect.Effect<never, E, R>) =>
+export const restarting = <E, R>(
+  name: string,
+  policy: RestartPolicy,
+  once: Effect.Effect<never, E, R>,
+  mend: Mend = nothingToMend
+) =>
   Effect.gen(function* () {
     const health = yield* CurrentHealth
     const failures = (yield* CurrentMetrics).counter("unrecoverable_error_count")
@@ -41,6 +51,11 @@ export const restarting = <E, R>(name: string, policy: RestartPolicy, once: Effe
         told.add(reason)
         yield* Effect.logError(`${name} has stopped and is built again: ${reason}`)
         yield* Effect.logDebug(exit.cause)
+      }
+      const mended = yield* mend(exit.cause)
+      if (mended !== undefined && !told.has(mended)) {
+        told.add(mended)
+        yield* Effect.logError(`${name}: ${mended}`)
       }
       yield* Effect.sleep(pauseMs)
       pauseMs = Math.min(pauseMs * 2, policy.maxMs)

@@ -85,7 +85,13 @@ const loadTree = (
     yield* Stream.runForEach(nodes, (batch) => Effect.sync(() => loader.add(batch)))
     const tree = yield* Effect.try({
       try: () => loader.finish(zxid, digest, sessions),
-      catch: (cause) => new StoreError({ operation: "load", message: String(cause), cause })
+      catch: (cause) =>
+        new StoreError({
+          operation: "load",
+          message: `znodes is corrupt: ${cause instanceof Error ? cause.message : String(cause)}`,
+          fault: "corrupt",
+          cause
+        })
     })
     if (options.configText !== undefined) tree.setConfig(options.configText)
     return tree

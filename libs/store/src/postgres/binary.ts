@@ -153,6 +153,13 @@ export class RowReader {
     return this.buffer.readInt32BE(at) * WORD + this.buffer.readUInt32BE(at + 4)
   }
 
+  /** undefined: NULL. */
+  int8OrNull(): number | undefined {
+    if (this.buffer.readInt32BE(this.at) !== -1) return this.int8()
+    this.at += 4
+    return undefined
+  }
+
   text(): string {
     const at = this.field(undefined)
     return this.buffer.toString("utf8", at, this.at)

@@ -6,7 +6,7 @@ import { CorruptSnapshot, SnapshotReader, SnapshotWriter } from "../snapshot.ts"
 import type { CheckpointDelta, StoredNode } from "../store.ts"
 import { StoreError } from "../store.ts"
 import type { AclToJson } from "./acl.ts"
-import type { Connection } from "./connection.ts"
+import type { Connection, Row } from "./connection.ts"
 import type { CopyIn, CopyOut } from "./copy.ts"
 import {
   COPY_NODES_IN,
@@ -22,6 +22,7 @@ import {
   UPSERT_NODES,
   UPSERT_SESSIONS
 } from "./rows.ts"
+import { CorruptRow, checkpointSum } from "./sums.ts"
 
 /** A slice is encoded in one go, on the thread that serves clients: about a millisecond. */
 const SLICE_ROWS = 500
@@ -30,10 +31,11 @@ const SLICE_BYTES = 1024 * 1024
 const READ_AHEAD_ROWS = 2000
 const READ_AHEAD_BYTES = 4 * 1024 * 1024
 
-const SELECT_CHECKPOINT = "SELECT zxid, digest FROM checkpoint"
+const SELECT_CHECKPOINT = "SELECT zxid, digest, sessions, crc32 FROM checkpoint"
+const COUNT_SESSIONS = "SELECT count(*) FROM sessions"
 const SET_CHECKPOINT = {
   name: "set_checkpoint",
-  text: "UPDATE checkpoint SET zxid = $1, digest = $2, written_at = clock_timestamp()"
+  text: "UPDATE checkpoint SET zxid = $1, digest = $2, sessions = $3, crc32 = $4, written_at = clock_timestamp()"
 }
 const DELETE_NODES = {
   name: "delete_znodes",
@@ -65,12 +67,15 @@ export class CheckpointReader {
   static async open(connection: Connection): Promise<CheckpointReader> {
     await connection.query("BEGIN ISOLATION LEVEL REPEATABLE READ")
     const [row] = await connection.query(SELECT_CHECKPOINT)
+    if (row === undefined) throw connection.failed("load", new CorruptRow("checkpoint", "", "there is none"))
     const sessions: SessionRecord[] = []
     await connection.copyOut(
       COPY_SESSIONS_OUT,
       sessionReader((record) => sessions.push(record))
     ).done
-    return new CheckpointReader(connection, Number(row?.[0]), Number(row?.[1]), sessions)
+    const problem = problemOf(row, sessions.length)
+    if (problem !== undefined) throw connection.failed("load", problem)
+    return new CheckpointReader(connection, Number(row[0]), Number(row[1]), sessions)
   }
 
   /** The next znodes; undefined at the end. */
@@ -128,6 +133,16 @@ export class CheckpointReader {
   }
 }
 
+/** What is wrong with the checkpoint's own row, or with the number of sessions; older ones say nothing of either. */
+const problemOf = ([zxid, digest, count, sum]: Row, found: number): CorruptRow | undefined => {
+  if (count === null || count === undefined || sum === null) return undefined
+  if (checkpointSum(Number(zxid), Number(digest), Number(count)) !== Number(sum)) {
+    return new CorruptRow("checkpoint", hex(Number(zxid)), "its checksum is wrong")
+  }
+  if (found === Number(count)) return undefined
+  return new CorruptRow("checkpoint", hex(Number(zxid)), `it is of ${count} sessions, but the table has ${found}`)
+}
+
 /** Cuts the checkpoint into a SNAP's chunks: `next` gives one, and undefined after the last. */
 export class SnapshotSource {
   private readonly reader: CheckpointReader
@@ -171,8 +186,14 @@ export const moveCheckpoint = (connection: Connection, acls: AclToJson, delta: C
     await upsertNodes(connection, acls, delta.upserted)
     await inSlices(delta.closedSessions, (ids) => connection.run(DELETE_SESSIONS, [int8Array(ids)]))
     await inSlices(delta.sessions, (records) => upsertSessions(connection, records))
-    await connection.run(SET_CHECKPOINT, [delta.to, delta.digest])
+    await connection.run(SET_CHECKPOINT, await ownRow(connection, delta.to, delta.digest))
   })
+
+const ownRow = async (connection: Connection, zxid: Zxid, digest: number): Promise<ReadonlyArray<number>> => {
+  const [row] = await connection.run(COUNT_SESSIONS)
+  const sessions = Number(row?.[0])
+  return [zxid, digest, sessions, checkpointSum(zxid, digest, sessions)]
+}
 
 const inSlices = async <A>(items: Iterable<A>, use: (slice: ReadonlyArray<A>) => Promise<unknown>): Promise<void> => {
   let slice: A[] = []
@@ -252,7 +273,7 @@ export class CheckpointRestore {
     await connection.query("UPDATE epochs SET floor = $1", [zxid])
     // It was in the log that is no more.
     await connection.query("UPDATE configuration SET proposed = NULL")
-    await connection.query(SET_CHECKPOINT, [zxid, reader.digest])
+    await connection.query(SET_CHECKPOINT, await ownRow(connection, zxid, reader.digest))
     await connection.query("COMMIT")
   }
 

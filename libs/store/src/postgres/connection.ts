@@ -1,9 +1,10 @@
 /** One connection to a peer's database: statements one after the other, COPY in both directions, errors that say where. */
 import pg from "pg"
 import { StoreError } from "../store.ts"
-import { RowReader } from "./binary.ts"
+import { CorruptCopy, RowReader } from "./binary.ts"
 import { CopyIn, CopyOut, rawConnection } from "./copy.ts"
 import { Execution } from "./execution.ts"
+import { CorruptRow } from "./sums.ts"
 
 export interface PostgresOptions {
   /** `postgresql://user:password@host:port/database`; a Unix socket as `postgresql:///database?host=/directory&user=…`. */
@@ -210,6 +211,9 @@ export class Connection {
   }
 
   failed(operation: string, error: unknown): StoreError {
+    if (error instanceof CorruptRow || error instanceof CorruptCopy) {
+      return new StoreError({ operation, message: `${this.target}: ${error.message}`, fault: "corrupt", cause: error })
+    }
     if (error instanceof StoreError || (codeOf(error) !== undefined && !isShutdown(error))) {
       return storeError(operation, this.target, error)
     }
@@ -305,10 +309,23 @@ export const codeOf = (error: unknown): string | undefined => {
   return cause instanceof pg.DatabaseError ? cause.code : undefined
 }
 
+/** For people. */
+const FAULTS = { corrupt: "its files are corrupt", full: "its disk is full" } as const
+
+/** XX001 and XX002: Postgres's own checks of its pages and indexes; 53100: no room. */
+const faultOf = (error: unknown): StoreError["fault"] => {
+  const code = codeOf(error)
+  if (code === "53100") return "full"
+  return code === "XX001" || code === "XX002" ? "corrupt" : undefined
+}
+
 export const storeError = (operation: string, target: string, cause: unknown): StoreError => {
   if (cause instanceof StoreError) return cause
-  const message = cause instanceof AggregateError ? cause.errors.map(String).join("; ") : messageOf(cause)
-  return new StoreError({ operation, message: target === "" ? message : `${target}: ${message}`, cause })
+  const said = cause instanceof AggregateError ? cause.errors.map(String).join("; ") : messageOf(cause)
+  const fault = faultOf(cause)
+  const message = fault === undefined ? said : `${FAULTS[fault]}: ${said}`
+  const where = target === "" ? message : `${target}: ${message}`
+  return new StoreError({ operation, message: where, ...(fault === undefined ? {} : { fault }), cause })
 }
 
 const messageOf = (cause: unknown): string => {

@@ -6,6 +6,7 @@ import { CheckpointReader, CheckpointRestore, moveCheckpoint, SnapshotSource } f
 import { Connection, type PostgresOptions } from "./connection.ts"
 import { PostgresLog } from "./log.ts"
 import { openLocked } from "./open.ts"
+import { setAsidePostgres } from "./setAside.ts"
 
 const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, StoreError> =>
   Effect.tryPromise({
@@ -68,6 +69,7 @@ const logOf = (options: PostgresOptions): LogStore["Service"] => {
     setAcceptedEpoch: (epoch) => using("setAcceptedEpoch", (log) => log.setAcceptedEpoch(epoch)),
     setCurrentEpoch: (epoch) => using("setCurrentEpoch", (log) => log.setCurrentEpoch(epoch)),
     setConfiguration: (configuration) => using("setConfiguration", (log) => log.setConfiguration(configuration)),
+    setAside: (request) => attempt("setAside", () => setAsidePostgres(options, request)),
     setRebuilt: using("setRebuilt", (log) => log.setRebuilt()),
     truncate: (zxid) => using("truncate", (log) => log.truncate(zxid)),
     has: (zxid) => using("has", (log) => log.has(zxid)),

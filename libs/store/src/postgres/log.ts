@@ -103,9 +103,16 @@ export class PostgresLog {
       Zxid
     ]
     const last = row?.[4] === null || row === undefined ? floor : Number(row[4])
-    const recovered = { acceptedEpoch, currentEpoch, checkpoint, floor, last, rebuilding: row?.[7] === "t" }
+    const recovered = {
+      acceptedEpoch,
+      currentEpoch,
+      checkpoint,
+      floor,
+      last,
+      ...(row?.[7] === "t" ? { rebuilding: true } : {})
+    }
     const corrupt = (message: string) =>
-      new StoreError({ operation: "open", message: `${writer.target} is corrupt: ${message}` })
+      new StoreError({ operation: "open", message: `${writer.target} is corrupt: ${message}`, fault: "corrupt" })
     if (row === undefined) throw corrupt("epochs, checkpoint or configuration is empty")
     if (floor > checkpoint) throw corrupt(`the log starts after ${hex(floor)}, the checkpoint is ${hex(checkpoint)}`)
     if (checkpoint > last) throw corrupt(`the log ends at ${hex(last)}, before the checkpoint ${hex(checkpoint)}`)
@@ -256,7 +263,8 @@ export class PostgresLog {
 
   private corrupt({ first, last }: TxnBatch, message: string): StoreError {
     const range = `${hex(first)} to ${hex(last)}`
-    return this.refused("read", `log_batch row ${last} (${range}) is corrupt: ${message}`)
+    const row = `${this.writer.target}: log_batch row ${last} (${range})`
+    return new StoreError({ operation: "read", message: `${row} is corrupt: ${message}`, fault: "corrupt" })
   }
 
   /** After a failed write nobody knows what the log holds: the peer has to open it again. */

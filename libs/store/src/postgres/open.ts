@@ -41,6 +41,12 @@ const checkServer = async (connection: Connection, options: PostgresOptions): Pr
   }
 }
 
+/** The locks of all of the peer's services: for as long as the connection lives none of them runs. */
+export const lockAll = async (connection: Connection, waitMs: number): Promise<void> => {
+  await lock(connection, "log", waitMs)
+  await lock(connection, "tree", waitMs)
+}
+
 const lock = async (connection: Connection, role: "log" | "tree", waitMs: number): Promise<void> => {
   const limit = performance.now() + waitMs
   const attempt = `SELECT pg_try_advisory_lock(${LOCK_CLASS}, ${LOCK[role]})`

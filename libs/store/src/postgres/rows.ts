@@ -1,8 +1,10 @@
 /** Znodes and sessions as rows, in Postgres's binary form. */
 import type { SessionRecord } from "@zkmesh/messages"
+import { hex } from "@zkmesh/numbers"
 import type { StoredNode } from "../store.ts"
 import { AclToJson, JsonToAcl } from "./acl.ts"
 import { BinaryArray, BinaryWriter, OID, RowReader } from "./binary.ts"
+import { CorruptRow, RowSums } from "./sums.ts"
 
 /** In the order in which everything below reads and writes them. */
 const NODE_COLUMNS = [
@@ -19,7 +21,8 @@ const NODE_COLUMNS = [
   ["aversion", "int4"],
   ["ephemeral_owner", "int8"],
   ["kind", "text"],
-  ["ttl_ms", "int8"]
+  ["ttl_ms", "int8"],
+  ["crc32", "int8"]
 ] as const
 
 const SESSION_COLUMNS = [
@@ -29,7 +32,8 @@ const SESSION_COLUMNS = [
   ["peer", "int4"],
   ["connection", "int8"],
   ["seq", "int8"],
-  ["token", "int8"]
+  ["token", "int8"],
+  ["crc32", "int8"]
 ] as const
 
 type Columns = ReadonlyArray<readonly [name: string, type: keyof typeof OID]>
@@ -74,10 +78,12 @@ class Arrays {
 
 export class NodeArrays extends Arrays {
   private readonly acls: AclToJson
+  private readonly sums: RowSums
 
   constructor(acls: AclToJson) {
     super(NODE_COLUMNS)
     this.acls = acls
+    this.sums = new RowSums(acls)
   }
 
   add(node: StoredNode): void {
@@ -97,10 +103,13 @@ export class NodeArrays extends Arrays {
     this.next(11).int8(node.ephemeralOwner)
     this.next(12).text(node.kind)
     this.next(13).int8(node.ttlMs)
+    this.next(14).int8(this.sums.node(node))
   }
 }
 
 export class SessionArrays extends Arrays {
+  private readonly sums = new RowSums(new AclToJson())
+
   constructor() {
     super(SESSION_COLUMNS)
   }
@@ -114,6 +123,7 @@ export class SessionArrays extends Arrays {
     this.next(4).int8(record.connection)
     this.next(5).int8(record.seq)
     this.next(6).int8(record.token)
+    this.next(7).int8(this.sums.session(record))
   }
 }
 
@@ -133,6 +143,7 @@ export const int8Array = (values: ReadonlyArray<number>): Buffer => {
 /** Rows for COPY FROM. */
 export class NodeRows extends BinaryWriter {
   private readonly acls = new AclToJson()
+  private readonly sums = new RowSums(this.acls)
 
   add(node: StoredNode): void {
     this.int16(NODE_COLUMNS.length)
@@ -150,17 +161,21 @@ export class NodeRows extends BinaryWriter {
     this.int8(node.ephemeralOwner)
     this.text(node.kind)
     this.int8(node.ttlMs)
+    this.int8(this.sums.node(node))
   }
 }
 
-/** Turns the messages of COPY_NODES_OUT into znodes. */
+const WRONG = "its checksum is wrong"
+
+/** Turns the messages of COPY_NODES_OUT into znodes; throws CorruptRow. */
 export const nodeReader = (take: (node: StoredNode) => void): ((message: Buffer) => void) => {
   const rows = new RowReader()
   const acls = new JsonToAcl()
+  const sums = new RowSums(new AclToJson())
   return (message) => {
     rows.set(message)
     while (rows.next(NODE_COLUMNS.length)) {
-      take({
+      const node: StoredNode = {
         path: rows.text(),
         data: rows.bytea(),
         acl: acls.acl(rows.jsonb()),
@@ -175,18 +190,22 @@ export const nodeReader = (take: (node: StoredNode) => void): ((message: Buffer)
         ephemeralOwner: rows.int8(),
         kind: rows.text() as StoredNode["kind"],
         ttlMs: rows.int8()
-      })
+      }
+      const sum = rows.int8OrNull()
+      if (sum !== undefined && sum !== sums.node(node)) throw new CorruptRow("znodes", node.path, WRONG)
+      take(node)
     }
   }
 }
 
-/** Turns the messages of COPY_SESSIONS_OUT into sessions. */
+/** Turns the messages of COPY_SESSIONS_OUT into sessions; throws CorruptRow. */
 export const sessionReader = (take: (record: SessionRecord) => void): ((message: Buffer) => void) => {
   const rows = new RowReader()
+  const sums = new RowSums(new AclToJson())
   return (message) => {
     rows.set(message)
     while (rows.next(SESSION_COLUMNS.length)) {
-      take({
+      const record: SessionRecord = {
         id: rows.int8(),
         password: rows.bytea() ?? new Uint8Array(0),
         timeoutMs: rows.int4(),
@@ -194,7 +213,10 @@ export const sessionReader = (take: (record: SessionRecord) => void): ((message:
         connection: rows.int8(),
         seq: rows.int8(),
         token: rows.int8()
-      })
+      }
+      const sum = rows.int8OrNull()
+      if (sum !== undefined && sum !== sums.session(record)) throw new CorruptRow("sessions", hex(record.id), WRONG)
+      take(record)
     }
   }
 }

@@ -1,0 +1,42 @@
+/** A peer whose store is corrupt does not serve it: the store is kept aside, and rebuilt from the other peers'. */
+import { configurationOfVoters, parseConfiguration } from "@zkmesh/membership"
+import { LogStore, StoreError } from "@zkmesh/store"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type { StoreLayer } from "./peer.ts"
+import type { Mend } from "./restart.ts"
+import type { PeerSettings } from "./settings.ts"
+
+/**
+ * What to do after a failure: nothing, unless it was a corrupt store. That is set aside if the others can make a leader
+ * without this peer, for what it had acknowledged it can only learn again from one that did not need its vote.
+ */
+export const settingAside =
+  ({ broadcast }: PeerSettings, store: StoreLayer): Mend =>
+  (cause) => {
+    const corruption = corruptionIn(Cause.squash(cause))
+    if (corruption === undefined) return Effect.succeed(undefined)
+    const objection = (committed: string | undefined): string | undefined => {
+      const { quorum } =
+        committed === undefined ? configurationOfVoters(broadcast.voters) : parseConfiguration(committed)
+      const others = [...quorum.voters].filter((sid) => sid !== broadcast.sid)
+      if (quorum.has(others)) return undefined
+      return "the others are no majority that it could be rebuilt from: restore a backup, or repair it by hand"
+    }
+    return Effect.gen(function* () {
+      const log = yield* LogStore
+      const where = yield* log.setAside({ reason: corruption.message, objection })
+      return `its store is corrupt and is not served: ${corruption.message}. It is kept as ${where}; the peer is rebuilt from the others, and has no vote until then`
+    }).pipe(
+      Effect.provide(store),
+      Effect.catch((error: StoreError) => Effect.succeed(`its store is corrupt and is not served: ${error.message}`))
+    )
+  }
+
+/** An actor that has died of it names it as the cause. */
+const corruptionIn = (error: unknown): StoreError | undefined => {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at instanceof StoreError && at.fault === "corrupt") return at
+  }
+  return undefined
+}
