@@ -31,6 +31,11 @@ export type BroadcastToElection =
   | { readonly _tag: "Members"; readonly committed: string; readonly proposed: string | undefined }
   /** Looking for a leader, with this to offer; `voteless`: to follow only, without a vote for anybody. */
   | { readonly _tag: "Look"; readonly zxid: Zxid; readonly currentEpoch: number; readonly voteless?: true }
+  /**
+   * Whatever this peer was, it is that no more, and it cannot offer anything yet (its disk is not done, say): nothing may
+   * be said in its name until it looks, or others would go on joining a leader that leads no more.
+   */
+  | { readonly _tag: "Stop" }
   /** `leader` is established in `epoch`: later joiners are told so. Also to an election that has been started anew. */
   | { readonly _tag: "Settled"; readonly role: Role; readonly epoch: number; readonly leader: Sid }
 

@@ -296,6 +296,7 @@ export const samples = {
   ],
   broadcastToElection: (draw: Draw): ReadonlyArray<BroadcastToElection> => [
     { _tag: "Look", zxid: draw.zxid(), currentEpoch: draw.u32() },
+    { _tag: "Stop" },
     { _tag: "Settled", role: "following", epoch: draw.u32(), leader: draw.below(256) }
   ],
   electionToBroadcast: (draw: Draw): ReadonlyArray<ElectionToBroadcast> => [

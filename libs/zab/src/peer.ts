@@ -22,6 +22,8 @@ export class Peer {
   private electionIsOpen = false
   /** A leader has been asked for. */
   private hasLooked = false
+  /** In this pass it has stopped to lead or to follow. */
+  private hasGivenUp = false
   private offersNothing = false
   /** Since the start: until then the election has not been told anything in this peer's name. */
   private hasEverLooked = false
@@ -84,6 +86,10 @@ export class Peer {
     state.feed.pump()
     state.retention.purge(this.leader?.pinned ?? Number.POSITIVE_INFINITY)
     this.tryLook()
+    if (this.hasGivenUp && !this.hasLooked && this.electionIsOpen) {
+      state.emit({ _tag: "ToElection", message: { _tag: "Stop" } })
+    }
+    this.hasGivenUp = false
     return state.take()
   }
 
@@ -315,6 +321,7 @@ export class Peer {
   private look(reason: string): void {
     const { state } = this
     state.doubt = undefined
+    this.hasGivenUp = true
     state.note(`looking: ${reason}`)
     this.leader?.close(reason)
     this.learner?.close(reason)

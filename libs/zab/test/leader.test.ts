@@ -428,6 +428,7 @@ describe("broadcast", () => {
         "note: learner 1 has gone: dead",
         "note: looking: a quorum of learners has gone",
         "znode: looking 0 in 1",
+        "election: Stop",
       ]
     `)
     expect(peer.stored()).toMatchInlineSnapshot(`

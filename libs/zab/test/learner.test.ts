@@ -276,6 +276,7 @@ describe("synchronisation", () => {
         "break leader: the link to leader 1 broke: dead",
         "disk: restore abort",
         "znode: looking 0 in 0",
+        "election: Stop",
       ]
     `)
     peer.stored()

@@ -114,6 +114,7 @@ describe("a leader", () => {
         "break learner #4: this server votes no more",
         "break learner #5: this server votes no more",
         "znode: looking 0 in 1",
+        "election: Stop",
       ]
     `)
     expect(peer.peer.role).toBe("looking")

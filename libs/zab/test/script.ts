@@ -143,6 +143,7 @@ const words = (output: Output): string => {
         const { committed, proposed } = output.message
         return `election: Members ${versionOf(committed)}${proposed === undefined ? "" : `, proposed ${versionOf(proposed)}`}`
       }
+      if (output.message._tag === "Stop") return "election: Stop"
       return output.message._tag === "Look"
         ? `election: Look ${output.message.currentEpoch} ${z(output.message.zxid)}`
         : `election: Settled ${output.message.role} ${output.message.epoch}`

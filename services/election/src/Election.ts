@@ -110,7 +110,7 @@ class Shell {
       for (const request of event.messages) {
         const now = this.context.now()
         if (request._tag === "Look") this.tracing?.looks(request.zxid, now)
-        this.step({ ...request, now })
+        this.step(request._tag === "Stop" ? request : { ...request, now })
       }
     }
   }

@@ -45,7 +45,7 @@ export const realElector = (host: ElectorHost): Elector => {
     }
   }
   return {
-    tell: (message) => carryOut(core.step({ ...message, now: host.now() })),
+    tell: (message) => carryOut(core.step(message._tag === "Stop" ? message : { ...message, now: host.now() })),
     hear: (notification) => carryOut(core.step({ _tag: "Heard", now: host.now(), notification }))
   }
 }
