@@ -42,6 +42,11 @@ export class Postgres {
     return `postgres://postgres@127.0.0.1:${this.port}/${database}`
   }
 
+  /** Where its cluster is: below a directory that its user may write. */
+  get data(): string {
+    return this.directory
+  }
+
   /** Starts it (again), and returns once it answers. */
   async start(): Promise<void> {
     // After a crash the old one's children may hold its shared memory for a moment more.
