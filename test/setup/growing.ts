@@ -22,6 +22,7 @@ export class GrowingServers {
   private readonly spare: ReadonlyArray<number>
   private readonly initial: ReadonlyArray<number>
   private readonly peers = new Map<number, Running>()
+  private frontend: Running | undefined
 
   private constructor(
     directory: string,
@@ -106,6 +107,20 @@ export class GrowingServers {
     this.peers.set(sid, zkmesh(`peer ${sid}`, args, join(this.directory, "logs", `peer-${sid}.log`)))
   }
 
+  /** Starts a frontend that belongs to no peer, and knows of the first ensemble only. Returns its port once it serves. */
+  async startFrontend(): Promise<number> {
+    const [port] = await freePorts(1)
+    const config = join(this.directory, "frontend.cfg")
+    const lines = [...this.initial.map((sid) => this.line(sid)), "4lw.commands.whitelist=*"]
+    writeFileSync(config, `${lines.join("\n")}\nnats.servers=${this.nats.address}\n`)
+    const args = ["serve", "frontend", "--config", config, "--name", "guest", "--port", `${port}`]
+    const process = zkmesh("frontend guest", args, join(this.directory, "logs", "frontend.log"))
+    this.frontend = process
+    const probe = async () => ((await monitor(port!)).has("zk_peer_id") ? true : undefined)
+    await Promise.race([eventually(probe, "the frontend to serve", 60_000), failure(process)])
+    return port!
+  }
+
   monitor(sid: number): Promise<Map<string, string>> {
     return monitor(this.ports[sid - 1]!)
   }
@@ -137,6 +152,7 @@ export class GrowingServers {
 
   async stop(): Promise<void> {
     await Promise.all([...this.peers.values()].map((one) => one.kill()))
+    await this.frontend?.kill()
     await Promise.all([this.nats.kill(), this.postgres.kill()])
   }
 }
