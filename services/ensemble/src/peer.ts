@@ -34,7 +34,7 @@ export const runPeer = (
     yield* runSession(settings.session)
   })
   const once = Effect.provide(underSupervisor(name, start), store)
-  const mend = settingAside(settings, store)
+  const mend = settingAside(settings.broadcast, store)
   return restarting(name, policy, once, mend).pipe(Effect.annotateLogs({ sid: settings.session.sid }))
 }
 
@@ -74,7 +74,7 @@ export const runStored = (
     service === "broadcast" ? runBroadcast(settings.broadcast) : runZnode(settings.znode)
   // The store lives as long as the service, not as long as its start.
   const once = Effect.provide(underSupervisor(name, start), store)
-  return restarting(name, policy, once, settingAside(settings, store)).pipe(
+  return restarting(name, policy, once, settingAside(settings.broadcast, store)).pipe(
     Effect.annotateLogs({ sid: settings.session.sid, service })
   )
 }

@@ -1,25 +1,30 @@
 /** A peer whose store is corrupt does not serve it: the store is kept aside, and rebuilt from the other peers'. */
 import { configurationOfVoters, parseConfiguration } from "@zkmesh/membership"
+import type { Sid } from "@zkmesh/numbers"
 import { LogStore, StoreError } from "@zkmesh/store"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { StoreLayer } from "./peer.ts"
 import type { Mend } from "./restart.ts"
-import type { PeerSettings } from "./settings.ts"
+
+/** Which peer it is, and who votes as long as nothing else has been agreed on. */
+interface Voter {
+  readonly sid: Sid
+  readonly voters: ReadonlyArray<Sid>
+}
 
 /**
  * What to do after a failure: nothing, unless it was a corrupt store. That is set aside if the others can make a leader
  * without this peer, for what it had acknowledged it can only learn again from one that did not need its vote.
  */
 export const settingAside =
-  ({ broadcast }: PeerSettings, store: StoreLayer): Mend =>
+  ({ sid, voters }: Voter, store: StoreLayer): Mend =>
   (cause) => {
     const corruption = corruptionIn(Cause.squash(cause))
     if (corruption === undefined) return Effect.succeed(undefined)
     const objection = (committed: string | undefined): string | undefined => {
-      const { quorum } =
-        committed === undefined ? configurationOfVoters(broadcast.voters) : parseConfiguration(committed)
-      const others = [...quorum.voters].filter((sid) => sid !== broadcast.sid)
+      const { quorum } = committed === undefined ? configurationOfVoters(voters) : parseConfiguration(committed)
+      const others = [...quorum.voters].filter((other) => other !== sid)
       if (quorum.has(others)) return undefined
       return "the others are no majority that it could be rebuilt from: restore a backup, or repair it by hand"
     }

@@ -3,7 +3,6 @@ import { ActorDied } from "@zkmesh/actor"
 import { LogStore, MemoryDatabase, memoryLayer, StoreError } from "@zkmesh/store"
 import { Cause, Effect } from "effect"
 import { settingAside } from "../src/setAside.ts"
-import type { PeerSettings } from "../src/settings.ts"
 
 const corrupt = new StoreError({ operation: "read", message: "log_batch row 7 is corrupt", fault: "corrupt" })
 const died = new ActorDied({ actor: "broadcast.1", cause: corrupt })
@@ -13,8 +12,7 @@ const after = (voters: ReadonlyArray<number>, cause: unknown) =>
   Effect.gen(function* () {
     const database = new MemoryDatabase()
     database.acceptedEpoch = 3
-    const settings = { broadcast: { sid: 1, voters } } as unknown as PeerSettings
-    const said = yield* settingAside(settings, memoryLayer(database))(Cause.fail(cause))
+    const said = yield* settingAside({ sid: 1, voters }, memoryLayer(database))(Cause.fail(cause))
     const recovered = yield* Effect.scoped(
       Effect.provide(
         Effect.flatMap(LogStore, (log) => log.open),
