@@ -117,6 +117,8 @@ class Shell {
   private readonly limitMs: number
   private readonly lingerMs: number
   private lingers = false
+  /** The phase as of which an operator is told. */
+  private toldPhase: Peer["phase"] | undefined
   private readonly peer: Peer
   private readonly statistics: Statistics
   private readonly metrics: Registry
@@ -178,6 +180,11 @@ class Shell {
     for (const message of batch) this.take(now, message)
     for (const output of this.peer.flush()) this.carryOut(now, output)
     this.statistics.observed(this.peer, now)
+    if (this.peer.phase !== this.toldPhase) {
+      // An operator who asks right after an election is to hear what came of it.
+      this.toldPhase = this.peer.phase
+      this.tellStats()
+    }
   }
 
   private take(now: number, message: Message): void {
@@ -309,6 +316,8 @@ class Shell {
         return
       case "ToZnode":
         if (output.message._tag === "Committed") this.statistics.delivered(output.message.batch)
+        // An operator who finds a leader finds its numbers.
+        else if (output.message._tag === "Role") this.tellStats()
         this.znodes.link(output.link)?.send(this.tracing?.toZnode(output.message, this.context.now()) ?? output.message)
         return
       case "ToLeader":
@@ -365,9 +374,13 @@ class Shell {
     if (message._tag === "Propose") this.statistics.proposed(message.batch, now, this.context.now())
   }
 
-  private report(): void {
+  private tellStats(): void {
     const stats = { ...this.peer.stats(), figures: this.metrics.figures("broadcast", "election") }
     for (const link of this.znodes.all()) link.send({ _tag: "Stats", stats })
+  }
+
+  private report(): void {
+    this.tellStats()
     if (this.context.now() >= this.sizedAt + SIZES_EVERY_MS) this.size()
   }
 
