@@ -41,6 +41,11 @@ export class QuotaText {
   }
 }
 
+/** By the first element of their paths, the sums of all that have a quota. */
+export type QuotaSums = Readonly<
+  Record<"countLimit" | "bytesLimit" | "countUsage" | "bytesUsage", Record<string, number>>
+>
+
 export class Quotas {
   private readonly nodes: Nodes
   private readonly write: (slot: Slot, path: string, text: string) => void
@@ -116,17 +121,37 @@ export class Quotas {
     return undefined
   }
 
+  private text(limited: string, name: typeof LIMITS | typeof STATS): QuotaText {
+    const slot = this.nodes.findPath(`${QUOTA_ROOT}${limited}/${name}`)
+    return new QuotaText(slot === 0 ? "" : this.nodes.text(slot))
+  }
+
+  /** What is allowed and what is used, for monitoring: a hard limit rather than a soft one where there are both. */
+  sums(): QuotaSums {
+    const sums: QuotaSums = { countLimit: {}, bytesLimit: {}, countUsage: {}, bytesUsage: {} }
+    for (const limited of this.limited) {
+      const namespace = limited.split("/", 2)[1]!
+      const limits = this.text(limited, LIMITS)
+      const usage = this.text(limited, STATS)
+      const limitOf = (hardKey: string, key: string): number => {
+        const hard = limits.get(hardKey)
+        return hard > UNSET ? hard : limits.get(key)
+      }
+      add(sums.countLimit, namespace, limitOf("countHardLimit", "count"))
+      add(sums.bytesLimit, namespace, limitOf("byteHardLimit", "bytes"))
+      add(sums.countUsage, namespace, usage.get("count"))
+      add(sums.bytesUsage, namespace, usage.get("bytes"))
+    }
+    return sums
+  }
+
   /** True if so much more is beyond a hard limit. A soft limit is a wish. */
   exceeds(path: string, count: number, bytes: number): boolean {
     if (this.limited.size === 0) return false
     const limited = this.nearest(path)
     if (limited === undefined) return false
-    const text = (name: string): QuotaText => {
-      const slot = this.nodes.findPath(`${QUOTA_ROOT}${limited}/${name}`)
-      return new QuotaText(slot === 0 ? "" : this.nodes.text(slot))
-    }
-    const limits = text(LIMITS)
-    const usage = text(STATS)
+    const limits = this.text(limited, LIMITS)
+    const usage = this.text(limited, STATS)
     const isBeyond = (key: string, hardKey: string, difference: number): boolean => {
       const limit = limits.get(hardKey)
       return difference !== 0 && limit > UNSET && usage.get(key) + difference > limit
@@ -144,4 +169,8 @@ export class Quotas {
       if (limited !== "") this.limited.add(limited)
     })
   }
+}
+
+const add = (sums: Record<string, number>, namespace: string, value: number): void => {
+  if (value > UNSET) sums[namespace] = (sums[namespace] ?? 0) + value
 }

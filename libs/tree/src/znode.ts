@@ -19,6 +19,7 @@ import { DigestCheck } from "./digestcheck.ts"
 import type { Clocks, LinkId, ZnodeInput, ZnodeOptions, ZnodeOutput } from "./input.ts"
 import { Leading } from "./leading.ts"
 import { ROOT } from "./nodes.ts"
+import type { QuotaSums } from "./quotas.ts"
 import { RecentReplies } from "./replies.ts"
 import { Streams } from "./streams.ts"
 import { type Tree, TreeCorrupt } from "./tree.ts"
@@ -308,6 +309,10 @@ export class ZnodeCore {
     // The numbers, and what this service and broadcast have measured.
     const figures = { ...statsAt(this.broadcastStats, "figures"), ...this.options.figures?.() }
     return { ...this.stats(), figures }
+  }
+
+  quotaSums(): QuotaSums {
+    return this.tree.quotas.sums()
   }
 
   /** The numbers that an operator asks for, under ZooKeeper's names; broadcast's among them. */

@@ -93,6 +93,19 @@ describe("usage", () => {
     assert.equal(loaded.digest(), world.tree.digest())
     assert.equal(usage(client, "/a"), "count=3,bytes=3")
   })
+  it("is added up by the first element of the paths, as monitoring shows it", () => {
+    const client = new World().client()
+    for (const path of ["/a", "/a/b", "/a/c", "/z"]) client.createOk(path, { data: text("123") })
+    limit(client, "/a/b", "count=10,bytes=-1")
+    limit(client, "/a/c", "count=5,bytes=100=;byteHardLimit=70;countHardLimit=-1")
+    assert.deepEqual(client.world.tree.quotas.sums(), {
+      countLimit: { a: 15 },
+      bytesLimit: { a: 70 },
+      countUsage: { a: 2 },
+      bytesUsage: { a: 6 }
+    })
+  })
+
   it("survives whatever a client writes there", () => {
     const client = new World().client()
     client.createOk("/a")

@@ -88,6 +88,14 @@ export class Measures {
 
   readings(core: ZnodeCore): Readings {
     const stats = core.stats()
-    return { ...readingsOf("znode", stats), checkpoint_running: stats["checkpoint_running"] === true ? 1 : 0 }
+    const quotas = core.quotaSums()
+    return {
+      ...readingsOf("znode", stats),
+      checkpoint_running: stats["checkpoint_running"] === true ? 1 : 0,
+      quota_count_limit_per_namespace: quotas.countLimit,
+      quota_bytes_limit_per_namespace: quotas.bytesLimit,
+      quota_count_usage_per_namespace: quotas.countUsage,
+      quota_bytes_usage_per_namespace: quotas.bytesUsage
+    }
   }
 }
