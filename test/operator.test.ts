@@ -131,7 +131,9 @@ describe("the admin server", () => {
       "watch_summary",
       "zabstate"
     ])
-    for (const name of names.filter((one) => !["snapshot", "restore", "set_trace_mask"].includes(one))) {
+    for (const name of names.filter(
+      (one) => !["snapshot", "restore", "set_trace_mask", "shed_connections"].includes(one)
+    )) {
       const answer = await command(name)
       assert.strictEqual(answer["command"], name)
       assert.isNull(answer["error"], name)
@@ -149,6 +151,28 @@ describe("the admin server", () => {
     const { data_dir_size, log_dir_size } = (await command("server_stats"))["server_stats"] as Record<string, number>
     assert.isAbove(data_dir_size!, 0)
     assert.isAbove(log_dir_size!, 0)
+  })
+
+  it("lets go of clients, whose sessions go on", async () => {
+    const client = new ZkClient(`127.0.0.1:${ours.ports[2]}`)
+    await client.connected()
+    await client.create("/shed", "mine", { mode: CreateMode.EPHEMERAL })
+    const shed = async (body: string, headers = {}) => {
+      const response = await fetch(`http://127.0.0.1:${admin + 2}/commands/shed`, { method: "POST", headers, body })
+      return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+    }
+    assert.strictEqual((await shed('{"percentage": 100}')).status, 401)
+    const authorization = { authorization: "digest root:secret" }
+    assert.strictEqual((await shed('{"percentage": 101}', authorization)).status, 400)
+    assert.strictEqual((await shed('{"percentage": 0}', authorization)).body["connections_shed"], 0)
+    const gone = new Promise((resolve) => client.once("state", resolve))
+    const { status, body } = await shed('{"percentage": 100}', authorization)
+    assert.strictEqual(status, 200)
+    assert.isAtLeast(body["connections_shed"] as number, 1)
+    await gone
+    await client.connected()
+    assert.strictEqual((await client.getData("/shed")).data?.toString(), "mine")
+    await client.close()
   })
 
   it("is alive and ready, part by part", async () => {

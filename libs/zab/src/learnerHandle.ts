@@ -16,6 +16,7 @@ export class LearnerHandle {
   stage: "opened" | "asked" | "informed" | "acked" = "opened"
   /** What AckEpoch said. */
   lastZxid: Zxid = 0
+  readonly openedAt: number
   heardAt: number
   sync: LearnerSync | undefined
   /** Whatever it says, it says as an observer. */
@@ -29,6 +30,6 @@ export class LearnerHandle {
 
   constructor(link: LinkId, now: number) {
     this.link = link
-    this.heardAt = now
+    this.openedAt = this.heardAt = now
   }
 }

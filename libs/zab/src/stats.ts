@@ -1,15 +1,26 @@
 /** A peer's numbers, under the names that ZooKeeper's monitoring knows. */
+import type { Sid, Zxid } from "@zkmesh/numbers"
 import type { Leader } from "./leader.ts"
 import type { Learner } from "./learner.ts"
 import type { PeerState } from "./state.ts"
 
 export interface ZabStats {
-  readonly [name: string]: number | string
+  readonly [name: string]: number | string | ReadonlyArray<LearnerStats>
+}
+
+/** A learner that does not vote, as the leader sees it. */
+export interface LearnerStats {
+  readonly [name: string]: number
+  readonly sid: Sid
+  /** For how long it has been here. */
+  readonly connectedMs: number
+  /** The last zxid that it has acknowledged. */
+  readonly lastZxid: Zxid
 }
 
 export const peerStats = (state: PeerState, leader: Leader | undefined, learner: Learner | undefined): ZabStats => {
   const { counters, log } = state
-  const stats: Record<string, number | string> = {
+  const stats: Record<string, number | string | ReadonlyArray<LearnerStats>> = {
     quorum_size: state.membership.committed.quorum.voters.size,
     zab_phase: leader?.phase ?? learner?.phase ?? "election",
     accepted_epoch: state.acceptedEpoch,
@@ -33,17 +44,20 @@ export const peerStats = (state: PeerState, leader: Leader | undefined, learner:
   }
   if (leader?.phase === "broadcast") {
     let followers = 0
-    let observers = 0
+    const observers: Array<LearnerStats> = []
     let pending = 0
     for (const learner of leader.learners.values()) {
       if (!learner.isSynced) pending++
       else if (learner.votes) followers++
-      else observers++
+      else {
+        observers.push({ sid: learner.sid, connectedMs: state.now - learner.openedAt, lastZxid: learner.acked })
+      }
     }
-    stats["learners"] = followers + observers + pending
+    stats["learners"] = followers + observers.length + pending
     stats["synced_followers"] = followers
     stats["synced_non_voting_followers"] = 0
-    stats["synced_observers"] = observers
+    stats["synced_observers"] = observers.length
+    stats["observers"] = observers
     stats["pending_syncs"] = pending
     stats["leader_uptime"] = Math.round(state.now - leader.establishedAt)
   }

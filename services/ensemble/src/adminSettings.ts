@@ -1,8 +1,8 @@
 /** What the admin server tells of the configuration, without the secrets in it. */
 import { resolve } from "node:path"
-import { type Config, postgresUrlOf, type Server } from "@zkmesh/config"
+import { type Config, postgresUrlOf } from "@zkmesh/config"
 import type { Sid } from "@zkmesh/numbers"
-import type { AdminSettings, Member } from "@zkmesh/service-admin"
+import type { AdminSettings } from "@zkmesh/service-admin"
 import type { Frontends } from "@zkmesh/service-frontend"
 import { storeKind } from "./stores.ts"
 
@@ -20,13 +20,6 @@ export const dataPlaces = (config: Config, sid: Sid | undefined): readonly [data
       : (url ?? "").replace(/^(\w+:\/\/)[^@/]*@/, "$1").replace(/\?.*$/, "")
   return place === "" ? ["", ""] : [`${place}/znodes`, `${place}/log_batch`]
 }
-
-const memberOf = ({ host, quorumPort, electionPort, role, clientHost, clientPort }: Server): Member => ({
-  server: `${host}:${quorumPort}`,
-  election: `${host}:${electionPort}`,
-  client: clientPort === undefined ? "" : `${clientHost ?? "0.0.0.0"}:${clientPort}`,
-  votes: role === "participant"
-})
 
 /** A line `key=value` of a file, its value hidden if it is a secret. */
 const withoutSecret = (line: string): string => {
@@ -47,6 +40,6 @@ export const adminSettings = (config: Config, sid: Sid | undefined, server: Fron
     },
     properties,
     initialConfiguration: config.text.split("\n").map(withoutSecret).join("\n"),
-    members: new Map(config.servers.map((one) => [one.sid, memberOf(one)]))
+    members: config.servers
   }
 }

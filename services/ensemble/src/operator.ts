@@ -62,6 +62,7 @@ const runOperator = (config: Config, { offset, host, sid, store }: OperatorPlace
         restoreRoute,
         serveHttp,
         serveMetrics,
+        shedRoute,
         snapshotRoute,
         traceRoutes
       } = yield* Effect.promise(() => import("@zkmesh/service-admin"))
@@ -78,8 +79,9 @@ const runOperator = (config: Config, { offset, host, sid, store }: OperatorPlace
         const routes = Layer.mergeAll(
           healthRoutes(health),
           traceRoutes(yield* CurrentTelemetry),
-          commandRoutes(subject, base, ["snapshot", "restore", "log_level"]),
+          commandRoutes(subject, base, ["snapshot", "restore", "log_level", "shed_connections"]),
           logLevelRoute(subject, base, logSwitch),
+          ...shedRoute(subject, base),
           ...restoreRoute(subject, base, {
             isEnabled: knobs["admin.restore.enabled"],
             intervalMs: knobs["admin.rateLimiterIntervalInMS"]

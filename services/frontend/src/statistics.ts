@@ -92,6 +92,7 @@ export type DropReason =
   | "inDoubt"
   | "closedByPeer"
   | "drained"
+  | "shed"
 
 /** The frontend's own numbers; those of its peer come with each answer to an operator. */
 export class Statistics {

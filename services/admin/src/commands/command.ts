@@ -1,4 +1,5 @@
 /** What a command of the admin server is: ZooKeeper's, by its names, with its answer as JSON. */
+import type { Member } from "@zkmesh/membership"
 import type { Stats } from "@zkmesh/messages"
 import type { Answered, Frontends } from "@zkmesh/service-frontend"
 
@@ -18,15 +19,8 @@ export interface AdminSettings {
   readonly properties: Readonly<Record<string, string>>
   /** The text of the file that it was started with; empty if there was none. */
   readonly initialConfiguration: string
-  /** The members as they were configured: `server.N` lines, by N. */
-  readonly members: ReadonlyMap<number, Member>
-}
-
-export interface Member {
-  readonly server: string
-  readonly election: string
-  readonly client: string
-  readonly votes: boolean
+  /** The members as they were configured: `server.N` lines. */
+  readonly members: ReadonlyArray<Member>
 }
 
 export type Params = Readonly<Record<string, string>>

@@ -1,5 +1,6 @@
 /** Commands about the server as a whole: its state, its numbers, its configuration. */
 import { statsAt } from "@zkmesh/messages"
+import { hex } from "@zkmesh/numbers"
 import {
   type Answered,
   digestsOf,
@@ -14,6 +15,7 @@ import {
 } from "@zkmesh/service-frontend"
 import { always, asking, type Command, list, number, type Subject, text } from "./command.ts"
 import { brief, connectionLists } from "./connections.ts"
+import { clientAddress, electionAddress, memberOf, membersOf, serverAddress } from "./members.ts"
 
 /** `maxClientCnxns` → `max_client_cnxns` */
 const snake = (key: string): string => key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
@@ -94,7 +96,7 @@ export const SERVER_COMMANDS: ReadonlyArray<Command> = [
     const state = serverState(peer, stats)
     if (state === "standalone") return { error: "server is not initialized" }
     const leader = number(stats, "leader")
-    const host = settings.members.get(leader)?.server.replace(/:\d+$/, "") ?? ""
+    const { host } = memberOf(settings, stats, leader) ?? { host: "" }
     return { is_leader: state === "leader", leader_id: leader, leader_ip: host }
   }),
   asking(["monitor", "mntr"], "stats", ({ server }, { peer, stats }) => {
@@ -109,7 +111,13 @@ export const SERVER_COMMANDS: ReadonlyArray<Command> = [
   asking(["observer_connection_stat_reset", "orst"], "stats", () => ({})),
   asking(["observers", "obsr"], "stats", (_subject, { stats }) => ({
     synced_observers: number(statsAt(stats, "figures"), "synced_observers"),
-    observers: list(stats, "observers")
+    observers: list(stats, "observers").map((one) => ({
+      // Peers meet over the bus: what they have there is a name.
+      remote_socket_address: `broadcast.${number(one, "sid")}`,
+      sid: number(one, "sid"),
+      established: Math.round(Date.now() - number(one, "connectedMs")),
+      last_zxid: hex(number(one, "lastZxid"))
+    }))
   })),
   asking(["ruok"], "stats", () => ({})),
   asking(["server_stats", "srvr"], "stats", (subject, answered) => statistics(subject, answered)),
@@ -135,31 +143,31 @@ export const SERVER_COMMANDS: ReadonlyArray<Command> = [
   always(["system_properties", "sysp"], ({ settings }) =>
     Object.fromEntries(Object.entries(settings.properties).sort(([a], [b]) => (a < b ? -1 : 1)))
   ),
-  asking(["voting_view"], "stats", ({ settings }) => ({
+  asking(["voting_view"], "stats", ({ settings }, { stats }) => ({
     current_config: Object.fromEntries(
-      [...settings.members]
-        .filter(([, { votes }]) => votes)
-        .map(([sid, { server, election, client }]) => [
-          sid,
+      membersOf(settings, stats)
+        .filter(({ role }) => role === "participant")
+        .map((member) => [
+          member.sid,
           {
-            server_addresses: [server],
-            election_addresses: [election],
-            client_address: client,
-            learner_type: "participant"
+            server_addresses: [serverAddress(member)],
+            election_addresses: [electionAddress(member)],
+            client_address: clientAddress(member),
+            learner_type: member.role
           }
         ])
     )
   })),
   asking(["zabstate"], "stats", ({ settings }, { peer, stats }) => {
-    const own = settings.members.get(peer.sid)
+    const own = memberOf(settings, stats, peer.sid)
     const zxid = Number.parseInt(lastZxid(peer, stats), 16)
     return {
       myid: peer.sid,
       is_leader: serverState(peer, stats) === "leader",
-      quorum_address: own?.server ?? "",
-      election_address: own?.election ?? "",
-      client_address: own?.client ?? "",
-      voting: own === undefined ? peer.status.role !== "observing" : own.votes,
+      quorum_address: own === undefined ? "" : serverAddress(own),
+      election_address: own === undefined ? "" : electionAddress(own),
+      client_address: own === undefined ? "" : clientAddress(own),
+      voting: own === undefined ? peer.status.role !== "observing" : own.role === "participant",
       last_zxid: lastZxid(peer, stats),
       zab_epoch: Math.floor(zxid / 2 ** 32),
       zab_counter: zxid % 2 ** 32,

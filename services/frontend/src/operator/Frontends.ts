@@ -2,7 +2,7 @@
 import type { Identity, OperatorQuestion, Stats } from "@zkmesh/messages"
 import type { Readings, Registry } from "@zkmesh/metrics"
 import { prove } from "../auth/packet.ts"
-import type { Client } from "../Client.ts"
+import { type Client, Phase } from "../Client.ts"
 import type { Frontend } from "../Frontend.ts"
 import type { Peer } from "../Peer.ts"
 import type { DropReason } from "../statistics.ts"
@@ -125,6 +125,18 @@ export class Frontends {
     return frontend === undefined
       ? undefined
       : prove(place, frontend.settings.authentication, scheme, Buffer.from(auth, "utf8"))
+  }
+
+  /** Ends so many of a hundred connections with a session, chosen by chance; what has been written to them still leaves. */
+  shed(percentage: number): number {
+    const open = [...this.all].flatMap((frontend) =>
+      [...frontend.clients.values()]
+        .filter(({ phase }) => phase === Phase.Open)
+        .map((client) => ({ frontend, client, order: Math.random() }))
+    )
+    const chosen = open.sort((a, b) => a.order - b.order).slice(0, Math.ceil((open.length * percentage) / 100))
+    for (const { frontend, client } of chosen) frontend.end(client, "shed")
+    return chosen.length
   }
 
   get uptimeMs(): number {
