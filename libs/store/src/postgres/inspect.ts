@@ -1,9 +1,11 @@
 /** A peer's database as somebody sees it who may change nothing: no lock is taken, and no schema made or moved. */
+
 import { crc32 } from "node:zlib"
 import type { SessionRecord } from "@zkmesh/messages"
 import { hex, type Zxid } from "@zkmesh/numbers"
 import type { TxnBatch } from "@zkmesh/txn"
 import { Effect, type Scope, Stream } from "effect"
+import { attempt } from "../attempt.ts"
 import { type StoredNode, StoreError } from "../store.ts"
 import { CheckpointReader } from "./checkpoint.ts"
 import { Connection, type PostgresOptions, type Row } from "./connection.ts"
@@ -35,22 +37,9 @@ export interface InspectedCheckpoint {
   readonly nodes: Stream.Stream<ReadonlyArray<StoredNode>, StoreError>
 }
 
-const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, StoreError> =>
-  Effect.tryPromise({
-    try: run,
-    catch: (cause) =>
-      cause instanceof StoreError
-        ? cause
-        : new StoreError({
-            operation: "inspect",
-            message: cause instanceof Error ? cause.message : String(cause),
-            cause
-          })
-  })
-
 const connected = (options: PostgresOptions): Effect.Effect<Connection, StoreError, Scope.Scope> =>
   Effect.acquireRelease(
-    attempt(async () => {
+    attempt("inspect", async () => {
       const connection = await Connection.openDatabase(options, "inspection", undefined)
       await connection.query("SET default_transaction_read_only = on")
       const [row] = await connection.query("SELECT to_regclass('log_batch')")
@@ -74,25 +63,25 @@ const batchOf = (target: string, row: Row): TxnBatch => {
 export const inspectPostgres = (options: PostgresOptions): Effect.Effect<Inspection, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
     const connection = yield* connected(options)
-    const [extent] = yield* attempt(() => connection.query(EXTENT))
+    const [extent] = yield* attempt("inspect", () => connection.query(EXTENT))
     const floor = Number(extent?.[0] ?? 0)
     return {
       floor,
       last: extent?.[1] === undefined || extent[1] === null ? floor : Number(extent[1]),
       checkpoint: Effect.gen(function* () {
         const own = yield* connected(options)
-        const reader = yield* attempt(() => CheckpointReader.open(own))
+        const reader = yield* attempt("inspect", () => CheckpointReader.open(own))
         const { zxid, digest, sessions } = reader
         const nodes = Stream.unfold(undefined, () =>
           Effect.map(
-            attempt(() => reader.next()),
+            attempt("inspect", () => reader.next()),
             (batch) => (batch === undefined ? undefined : ([batch, undefined] as const))
           )
         )
         return { zxid, digest, sessions, nodes }
       }),
       read: (after) =>
-        attempt(async () => {
+        attempt("inspect", async () => {
           const rows = await connection.query(FOLLOWING, [after])
           return rows.map((row) => batchOf(connection.target, row))
         })
