@@ -31,16 +31,19 @@ const SLICE_BYTES = 1024 * 1024
 const READ_AHEAD_ROWS = 2000
 const READ_AHEAD_BYTES = 4 * 1024 * 1024
 
-const SELECT_CHECKPOINT = "SELECT zxid, digest, sessions, crc32 FROM checkpoint"
+const SELECT_CHECKPOINT = "SELECT zxid, digest, sessions, znodes, crc32 FROM checkpoint"
 const COUNT_SESSIONS = "SELECT count(*) FROM sessions"
+const COUNT_NODES = "SELECT count(*) FROM znodes"
 const SET_CHECKPOINT = {
   name: "set_checkpoint",
-  text: "UPDATE checkpoint SET zxid = $1, digest = $2, sessions = $3, crc32 = $4, written_at = clock_timestamp()"
+  text: "UPDATE checkpoint SET zxid = $1, digest = $2, sessions = $3, znodes = $4, crc32 = $5, written_at = clock_timestamp()"
 }
 const DELETE_NODES = {
   name: "delete_znodes",
-  text: `DELETE FROM znodes USING unnest($1::text[]) AS gone (path)
-         WHERE path_key(znodes.path) = path_key(gone.path)`
+  text: `WITH deleted AS (
+           DELETE FROM znodes USING unnest($1::text[]) AS gone (path)
+           WHERE path_key(znodes.path) = path_key(gone.path) RETURNING 1
+         ) SELECT count(*) FROM deleted`
 }
 const DELETE_SESSIONS = { name: "delete_sessions", text: "DELETE FROM sessions WHERE id = ANY ($1::int8[])" }
 
@@ -55,12 +58,16 @@ export class CheckpointReader {
   private size = 0
   private finished = false
   private failure: unknown
+  /** How many there have to be; undefined: older checkpoints do not say. */
+  private readonly expected: number | undefined
+  private found = 0
   private wake: (() => void) | undefined
 
-  private constructor(connection: Connection, zxid: Zxid, digest: number, sessions: ReadonlyArray<SessionRecord>) {
+  private constructor(connection: Connection, row: Row, sessions: ReadonlyArray<SessionRecord>) {
     this.connection = connection
-    this.zxid = zxid
-    this.digest = digest
+    this.zxid = Number(row[0])
+    this.digest = Number(row[1])
+    this.expected = countOf(row[3])
     this.sessions = sessions
   }
 
@@ -75,7 +82,7 @@ export class CheckpointReader {
     ).done
     const problem = problemOf(row, sessions.length)
     if (problem !== undefined) throw connection.failed("load", problem)
-    return new CheckpointReader(connection, Number(row[0]), Number(row[1]), sessions)
+    return new CheckpointReader(connection, row, sessions)
   }
 
   /** The next znodes; undefined at the end. */
@@ -89,6 +96,11 @@ export class CheckpointReader {
     if (this.failure !== undefined) throw this.failure
     if (this.ready.length === 0) {
       await this.close()
+      const { expected, found } = this
+      if (expected !== undefined && expected !== found) {
+        const why = `it is of ${expected} znodes, but the table has ${found}`
+        throw this.connection.failed("load", new CorruptRow("checkpoint", hex(this.zxid), why))
+      }
       return undefined
     }
     const nodes = this.ready
@@ -104,6 +116,7 @@ export class CheckpointReader {
 
   private start(): CopyOut {
     const read = nodeReader((node) => {
+      this.found++
       this.ready.push(node)
       this.size += node.path.length + (node.data?.length ?? 0)
     })
@@ -133,10 +146,13 @@ export class CheckpointReader {
   }
 }
 
+const countOf = (value: string | null | undefined): number | undefined =>
+  value === null || value === undefined ? undefined : Number(value)
+
 /** What is wrong with the checkpoint's own row, or with the number of sessions; older ones say nothing of either. */
-const problemOf = ([zxid, digest, count, sum]: Row, found: number): CorruptRow | undefined => {
-  if (count === null || count === undefined || sum === null) return undefined
-  if (checkpointSum(Number(zxid), Number(digest), Number(count)) !== Number(sum)) {
+const problemOf = ([zxid, digest, count, znodes, sum]: Row, found: number): CorruptRow | undefined => {
+  if (sum === null) return undefined
+  if (checkpointSum(Number(zxid), Number(digest), Number(count), Number(znodes)) !== Number(sum)) {
     return new CorruptRow("checkpoint", hex(Number(zxid)), "its checksum is wrong")
   }
   if (found === Number(count)) return undefined
@@ -182,17 +198,28 @@ export const moveCheckpoint = (connection: Connection, acls: AclToJson, delta: C
         message: `${connection.target}: it builds on ${hex(delta.from)}, but the database's checkpoint is ${found}`
       })
     }
-    await inSlices(delta.deleted, (paths) => connection.run(DELETE_NODES, [textArray(paths)]))
-    await upsertNodes(connection, acls, delta.upserted)
+    let gone = 0
+    await inSlices(delta.deleted, async (paths) => {
+      gone += Number((await connection.run(DELETE_NODES, [textArray(paths)]))[0]?.[0])
+    })
+    const added = await upsertNodes(connection, acls, delta.upserted)
     await inSlices(delta.closedSessions, (ids) => connection.run(DELETE_SESSIONS, [int8Array(ids)]))
     await inSlices(delta.sessions, (records) => upsertSessions(connection, records))
-    await connection.run(SET_CHECKPOINT, await ownRow(connection, delta.to, delta.digest))
+    const before = countOf(row?.[3])
+    // The first time they are all counted; then their number follows the change, as the cost does.
+    const znodes = before === undefined ? Number((await connection.run(COUNT_NODES))[0]?.[0]) : before + added - gone
+    await connection.run(SET_CHECKPOINT, await ownRow(connection, delta.to, delta.digest, znodes))
   })
 
-const ownRow = async (connection: Connection, zxid: Zxid, digest: number): Promise<ReadonlyArray<number>> => {
+const ownRow = async (
+  connection: Connection,
+  zxid: Zxid,
+  digest: number,
+  znodes: number
+): Promise<ReadonlyArray<number>> => {
   const [row] = await connection.run(COUNT_SESSIONS)
   const sessions = Number(row?.[0])
-  return [zxid, digest, sessions, checkpointSum(zxid, digest, sessions)]
+  return [zxid, digest, sessions, znodes, checkpointSum(zxid, digest, sessions, znodes)]
 }
 
 const inSlices = async <A>(items: Iterable<A>, use: (slice: ReadonlyArray<A>) => Promise<unknown>): Promise<void> => {
@@ -206,13 +233,16 @@ const inSlices = async <A>(items: Iterable<A>, use: (slice: ReadonlyArray<A>) =>
   if (slice.length > 0) await use(slice)
 }
 
-/** Encodes a slice while the server works on the one before. */
-const upsertNodes = async (connection: Connection, acls: AclToJson, nodes: Iterable<StoredNode>): Promise<void> => {
+/** Encodes a slice while the server works on the one before. Returns how many of them are new. */
+const upsertNodes = async (connection: Connection, acls: AclToJson, nodes: Iterable<StoredNode>): Promise<number> => {
+  let added = 0
   let running: Promise<unknown> = Promise.resolve()
   let slice = new NodeArrays(acls)
   const send = async () => {
     await running
-    running = connection.run(UPSERT_NODES, slice.finish())
+    running = connection.run(UPSERT_NODES, slice.finish()).then(([row]) => {
+      added += Number(row?.[0])
+    })
     // It is awaited with the next slice; until then its failure is nobody's.
     running.catch(() => undefined)
     slice = new NodeArrays(acls)
@@ -223,6 +253,7 @@ const upsertNodes = async (connection: Connection, acls: AclToJson, nodes: Itera
   }
   if (slice.count > 0) await send()
   await running
+  return added
 }
 
 const upsertSessions = (connection: Connection, records: ReadonlyArray<SessionRecord>) => {
@@ -238,6 +269,7 @@ export class CheckpointRestore {
   private readonly reader = new SnapshotReader()
   private readonly rows = new NodeRows()
   private readonly sessions = [] as SessionRecord[]
+  private znodes = 0
   private readonly copy: CopyIn
 
   private constructor(connection: Connection, zxid: Zxid) {
@@ -259,6 +291,7 @@ export class CheckpointRestore {
     const part = this.checked(() => this.reader.read(chunk))
     for (const record of part.sessions) this.sessions.push(record)
     for (const node of part.nodes) this.rows.add(node)
+    this.znodes += part.nodes.length
     if (part.nodes.length > 0) await this.copy.write(this.rows.take())
   }
 
@@ -273,7 +306,7 @@ export class CheckpointRestore {
     await connection.query("UPDATE epochs SET floor = $1", [zxid])
     // It was in the log that is no more.
     await connection.query("UPDATE configuration SET proposed = NULL")
-    await connection.query(SET_CHECKPOINT, await ownRow(connection, zxid, reader.digest))
+    await connection.query(SET_CHECKPOINT, await ownRow(connection, zxid, reader.digest, this.znodes))
     await connection.query("COMMIT")
   }
 

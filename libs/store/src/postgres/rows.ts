@@ -49,7 +49,12 @@ const upsert = (table: string, key: string, columns: Columns) =>
   `INSERT INTO ${table} (${names(columns)}) SELECT * FROM unnest(${arrays(columns)})
    ON CONFLICT (${key}) DO UPDATE SET ${updates(columns)}`
 
-export const UPSERT_NODES = { name: "upsert_znodes", text: upsert("znodes", "path_key(path)", NODE_COLUMNS) }
+/** Gives how many are new: only a row that has replaced another has an xmax. */
+export const UPSERT_NODES = {
+  name: "upsert_znodes",
+  text: `WITH written AS (${upsert("znodes", "path_key(path)", NODE_COLUMNS)} RETURNING xmax = 0 AS is_new)
+         SELECT count(*) FILTER (WHERE is_new) FROM written`
+}
 export const UPSERT_SESSIONS = { name: "upsert_sessions", text: upsert("sessions", "id", SESSION_COLUMNS) }
 export const COPY_NODES_OUT = `COPY (SELECT ${names(NODE_COLUMNS)} FROM znodes) TO STDOUT (FORMAT binary)`
 export const COPY_SESSIONS_OUT = `COPY (SELECT ${names(SESSION_COLUMNS)} FROM sessions) TO STDOUT (FORMAT binary)`

@@ -32,6 +32,7 @@ export const checkpoint = pgTable("checkpoint", {
   digest: int8("digest"),
   writtenAt: timestamp("written_at", { withTimezone: true }).notNull(),
   sessions: integer("sessions"),
+  znodes: bigint("znodes", { mode: "number" }),
   crc32: sum()
 })
 

@@ -72,9 +72,9 @@ export class RowSums {
   }
 }
 
-/** Of the checkpoint's own row. `sessions`: how many there are, for a row that is gone leaves no checksum behind. */
-export const checkpointSum = (zxid: Zxid, digest: number, sessions: number): number =>
-  crc32(`${zxid} ${digest} ${sessions}`)
+/** Of the checkpoint's own row. With how many sessions and znodes there are: a row that is gone leaves no checksum behind. */
+export const checkpointSum = (zxid: Zxid, digest: number, sessions: number, znodes: number): number =>
+  crc32(`${zxid} ${digest} ${sessions} ${znodes}`)
 
 /** A row that does not have the checksum that it was written with. */
 export class CorruptRow extends Error {
