@@ -120,8 +120,10 @@ async function compare(
   options: VersusOptions
 ): Promise<Comparison> {
   const results: Record<Contestant["name"], Array<Result>> = { zookeeper: [], zkmesh: [] }
+  // A lone session has too few requests to average out what else the machine does.
+  const rounds = at === "all" ? options.rounds : options.rounds + 2
   // The first turn of each is thrown away: both run on a just-in-time compiler.
-  for (let round = 0; round <= options.rounds; round++) {
+  for (let round = 0; round <= rounds; round++) {
     for (const one of contestants) {
       const result = await runLoad({ ...load, servers: await serversOf(one, at) })
       options.say(`${name.padEnd(20)} ${one.name.padEnd(10)} ${round === 0 ? "(warm-up) " : ""}${show(result)}`)
