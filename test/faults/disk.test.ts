@@ -3,9 +3,12 @@ import { execFileSync } from "node:child_process"
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { digestOf, dump } from "../recorder/checker.ts"
+import { Session } from "../recorder/session.ts"
 import { monitor } from "../setup/four-letter-words.ts"
 import { eventually } from "../setup/processes.ts"
-import { databaseOf, Servers } from "../setup/zkmesh.ts"
+import { databaseOf, Mesh, Servers } from "../setup/zkmesh.ts"
+import { mode } from "../setup/zookeeper.ts"
 import { underLoad } from "./underLoad.ts"
 
 interface Damage {
@@ -45,7 +48,7 @@ const DAMAGES: ReadonlyArray<Damage> = [
   {
     what: "a znode of the checkpoint has gone",
     sql: `DELETE FROM znodes WHERE path = (${SOME_ZNODE})`,
-    named: /znodes is corrupt: the checkpoint/
+    named: /checkpoint row 0x[0-9a-f]+ is corrupt: it is of \d+ znodes, but the table has \d+/
   },
   {
     what: "a session of the checkpoint has gone",
@@ -138,6 +141,42 @@ describe("bad disks, with a Postgres server for each peer", () => {
         }
       })
   )
+})
+
+describe("bad disks, with a process for each service", () => {
+  it("the znode service finds a corrupt checkpoint: the whole peer is rebuilt from the others", {
+    timeout: 150_000
+  }, async () => {
+    const mesh = await Mesh.start(0, { postgres: "per peer", settings: ["tickTime=500", "checkpoint.intervalMs=500"] })
+    try {
+      const session = await Session.open({ ports: mesh.ports, timeoutMs: 20_000 })
+      const modes = await Promise.all(mesh.ground.ports.map((port) => mode(port)))
+      const index = (modes.indexOf("leader") + 1) % 3
+      const query = (sql: string) => mesh.ground.database(index).query(databaseOf(index + 1), sql)
+      await session.create("/mesh", "before")
+      const isStored = async () => (await query("SELECT FROM znodes WHERE path = '/mesh'")).length === 1 || undefined
+      await eventually(isStored, "a checkpoint", 20_000)
+      await mesh.services.get(`znode-${index + 1}`)!.kill()
+      await query("UPDATE znodes SET version = 7 WHERE path = '/mesh'")
+      mesh.launch("znode", index + 1)
+      const named = /znodes row \/mesh is corrupt: its checksum is wrong.* It is kept as schema set_aside_/
+      const log = () => readFileSync(mesh.ground.log(`znode-${index + 1}`), "utf8")
+      await eventually(async () => named.test(log()) || undefined, "the row to be named", 30_000)
+      const isWhole = async () => {
+        const [epochs] = await query("SELECT rebuilding FROM epochs")
+        const [row] = await query("SELECT version FROM znodes WHERE path = '/mesh'")
+        return (epochs?.["rebuilding"] === false && row?.["version"] === 0) || undefined
+      }
+      await eventually(isWhole, "the peer to have it again, and its vote", 60_000)
+      await mesh.serving()
+      await session.create("/mesh/after", "")
+      await session.close()
+      const trees = await Promise.all(mesh.ground.ports.map((port) => dump(port, "/")))
+      assert.strictEqual(new Set(trees.map(digestOf)).size, 1, "all peers hold the same tree")
+    } finally {
+      await mesh.stop()
+    }
+  })
 })
 
 type Cluster = { readonly data: string; stop(): Promise<void>; start(): Promise<void> }

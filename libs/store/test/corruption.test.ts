@@ -47,6 +47,7 @@ const fault = (layer: StoreLayer) =>
 
 const BYTE = "bytes = set_byte(bytes, 50, get_byte(bytes, 50) # 4)"
 const DAMAGES: ReadonlyArray<readonly [what: string, sql: string, named: RegExp]> = [
+  ["a znode that is gone", "DELETE FROM znodes WHERE path = '/a'", /it is of 4 znodes, but the table has 3/],
   [
     "a changed byte of the last batch",
     `UPDATE log_batch SET ${BYTE} WHERE last_zxid = ${at(30)}`,
