@@ -15,7 +15,6 @@ import {
   proposalsTopic
 } from "@zkmesh/messages"
 import { CurrentMetrics, type Readings, type Registry } from "@zkmesh/metrics"
-import type { Sid } from "@zkmesh/numbers"
 import { LogStore, type StoreError } from "@zkmesh/store"
 import { CurrentTelemetry } from "@zkmesh/telemetry"
 import { type LinkId, type Output, Peer, type ReadOp, type RecoveredLog, type WriteOp } from "@zkmesh/zab"
@@ -23,31 +22,10 @@ import { Effect, Scope } from "effect"
 import { healthOf } from "./health.ts"
 import { Lane, Reader, Writer } from "./Lanes.ts"
 import type { ElectionEvent, LeaderEvent, LearnerEvent, Message, ZnodeEvent } from "./message.ts"
-import { peerConfig } from "./options.ts"
+import { type BroadcastServiceOptions, peerConfig } from "./options.ts"
 import { Statistics } from "./Statistics.ts"
 import { Taken } from "./Taken.ts"
 import { BroadcastTracing } from "./tracing/BroadcastTracing.ts"
-
-export interface BroadcastServiceOptions {
-  readonly sid: Sid
-  readonly voters: ReadonlyArray<Sid>
-  readonly observers: ReadonlyArray<Sid>
-  /** The same as text, as in `/zookeeper/config`; one that the ensemble has agreed on is stronger. */
-  readonly configuration?: string | undefined
-  /** The membership may be changed (`reconfigEnabled`). Default: no. */
-  readonly reconfigEnabled?: boolean
-  readonly tickTimeMs: number
-  /** Ticks: how long discovery and synchronisation may go without progress. */
-  readonly initLimit: number
-  /** Ticks: how long an established link may be silent, and a proposal unacknowledged. */
-  readonly syncLimit: number
-  /** Transactions kept in the log behind the checkpoint; 0 keeps all. */
-  readonly logRetain?: number
-  /** Recent history kept in memory, bytes. */
-  readonly windowBytes?: number
-  /** How long a commit that nobody at another peer waits for may wait for a proposal to ride with, ms: 0 not at all, default 1. */
-  readonly commitLingerMs?: number
-}
 
 /** Opens the log and starts the broadcast service of one peer at `broadcast.<sid>`; it lives until the scope closes. */
 export const runBroadcast = (

@@ -1,1 +1,2 @@
-export { type BroadcastServiceOptions, runBroadcast } from "./Broadcast.ts"
+export { runBroadcast } from "./Broadcast.ts"
+export type { BroadcastServiceOptions } from "./options.ts"

@@ -1,7 +1,27 @@
-/** From the service's options to the core's: what is not worth a knob is decided here. */
-import { COUNTER_LIMIT } from "@zkmesh/numbers"
+/** The service's options, and what they mean to the core: what is not worth a knob is decided here. */
+import { COUNTER_LIMIT, type Sid } from "@zkmesh/numbers"
 import type { PeerConfig } from "@zkmesh/zab"
-import type { BroadcastServiceOptions } from "./Broadcast.ts"
+
+export interface BroadcastServiceOptions {
+  readonly sid: Sid
+  readonly voters: ReadonlyArray<Sid>
+  readonly observers: ReadonlyArray<Sid>
+  /** The same as text, as in `/zookeeper/config`; one that the ensemble has agreed on is stronger. */
+  readonly configuration?: string | undefined
+  /** The membership may be changed (`reconfigEnabled`). Default: no. */
+  readonly reconfigEnabled?: boolean
+  readonly tickTimeMs: number
+  /** Ticks: how long discovery and synchronisation may go without progress. */
+  readonly initLimit: number
+  /** Ticks: how long an established link may be silent, and a proposal unacknowledged. */
+  readonly syncLimit: number
+  /** Transactions kept in the log behind the checkpoint; 0 keeps all. */
+  readonly logRetain?: number
+  /** Recent history kept in memory, bytes. */
+  readonly windowBytes?: number
+  /** How long a commit that nobody at another peer waits for may wait for a proposal to ride with, ms: 0 not at all, default 1. */
+  readonly commitLingerMs?: number
+}
 
 const MiB = 1 << 20
 
