@@ -15,6 +15,7 @@ import {
   proposalsTopic
 } from "@zkmesh/messages"
 import { CurrentMetrics, type Readings, type Registry } from "@zkmesh/metrics"
+import type { Sid } from "@zkmesh/numbers"
 import { LogStore, type StoreError } from "@zkmesh/store"
 import { CurrentTelemetry } from "@zkmesh/telemetry"
 import { type LinkId, type Output, Peer, type ReadOp, type RecoveredLog, type WriteOp } from "@zkmesh/zab"
