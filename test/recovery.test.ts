@@ -1,11 +1,9 @@
 /** How a peer comes back: by DIFF, SNAP or TRUNC, and how long a start from disk takes. */
-import { readFileSync } from "node:fs"
 import { isDeepStrictEqual } from "node:util"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { runLoad } from "./bench/run.ts"
-import { digestOf, dump } from "./recorder/checker.ts"
 import { Session } from "./recorder/session.ts"
-import { eventually } from "./setup/processes.ts"
+import { eventually, resident } from "./setup/processes.ts"
+import { assertSame } from "./setup/trees.ts"
 import { databaseOf, Ensemble, Servers, serving } from "./setup/zkmesh.ts"
 
 type Way = "diff" | "snap" | "trunc"
@@ -26,11 +24,6 @@ async function fill(ports: ReadonlyArray<number>, root: string, count: number, s
   }
   await Promise.all(Array.from({ length: 500 }, lane))
   await session.close()
-}
-
-async function assertSame(ports: ReadonlyArray<number>, root = "/"): Promise<void> {
-  const trees = await Promise.all(ports.map((port) => dump(port, root)))
-  assert.strictEqual(new Set(trees.map(digestOf)).size, 1, "all peers hold the same tree")
 }
 
 describe("a peer that rejoins", () => {
@@ -126,38 +119,6 @@ describe("a peer that rejoins", () => {
   const alive = (away: number) => servers.ports.filter((_, index) => index !== away)
 })
 
-describe("a peer that was away for a million transactions", () => {
-  it("catches up by DIFF, the leader's memory hardly larger for it", { timeout: 300_000 }, async () => {
-    const servers = await Servers.start({ settings: ["log.retain=0"] })
-    try {
-      const leader = await servers.leader()
-      const away = (leader + 1) % 3
-      await servers.peer(away).stop()
-      const present = servers.ports.filter((_, i) => i !== away).map((port) => ({ host: "127.0.0.1", port }))
-      const load = { sessions: 30, outstanding: 50, readRatio: 0, size: 100, nodes: 1000, root: "/million" }
-      let written = 0
-      while (written < 1_000_000) {
-        const result = await runLoad({ ...load, servers: present, op: "setData", warmupSeconds: 0, seconds: 5 })
-        assert.deepStrictEqual([result.errors, result.lost], [0, 0])
-        written += result.requests
-      }
-      const before = resident(servers.peer(leader).pid)
-      const start = performance.now()
-      await servers.startPeers(away)
-      const seconds = (performance.now() - start) / 1000
-      const grown = Math.round((resident(servers.peer(leader).pid) - before) / 2 ** 20)
-      console.log(
-        `${written} transactions behind: caught up in ${seconds.toFixed(1)} s, the leader grew by ${grown} MiB`
-      )
-      assert.isBelow(grown, 150)
-      assert.strictEqual((await servers.monitor(leader)).get("zk_snap_count"), "0")
-      await assertSame(servers.ports, "/million")
-    } finally {
-      await servers.stop()
-    }
-  })
-})
-
 describe(`${ZNODES.toLocaleString("en-US")} znodes of 100 bytes`, () => {
   it("start again from disk in under five seconds, in the server placement", async () => {
     const servers = await Servers.start()
@@ -208,8 +169,6 @@ async function restartedMemory(servers: Servers): Promise<number> {
 }
 
 /** Resident bytes of a process. */
-const resident = (pid: number): number =>
-  Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024
 
 async function assertCount(ports: ReadonlyArray<number>): Promise<void> {
   await serving(ports)

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { createWriteStream, existsSync } from "node:fs"
+import { createWriteStream, existsSync, readFileSync } from "node:fs"
 import { isOpen } from "./ports.ts"
 
 export interface Exit {
@@ -205,3 +205,7 @@ function wrapped(options: SpawnOptions): [string, Array<string>] {
   const user = asUser ? [`--reuid=${options.user}`, "--regid=65534", "--clear-groups"] : []
   return [setpriv, [...user, "--pdeathsig", "KILL", "--", options.command, ...options.args]]
 }
+
+/** A process's resident memory, bytes. */
+export const resident = (pid: number): number =>
+  Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024
