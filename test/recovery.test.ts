@@ -1,6 +1,7 @@
 /** How a peer comes back: by DIFF, SNAP or TRUNC, and how long a start from disk takes. */
 import { isDeepStrictEqual } from "node:util"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { dump } from "./recorder/checker.ts"
 import { Session } from "./recorder/session.ts"
 import { eventually, resident } from "./setup/processes.ts"
 import { assertSame } from "./setup/trees.ts"
