@@ -98,6 +98,8 @@ class Shell {
   private lingers = false
   /** The phase as of which an operator is told. */
   private toldPhase: Peer["phase"] | undefined
+  /** A learner has come or gone since then. */
+  private hasNews = false
   private readonly peer: Peer
   private readonly statistics: Statistics
   private readonly metrics: Registry
@@ -159,11 +161,8 @@ class Shell {
     for (const message of batch) this.take(now, message)
     for (const output of this.peer.flush()) this.carryOut(now, output)
     this.statistics.observed(this.peer, now)
-    if (this.peer.phase !== this.toldPhase) {
-      // An operator who asks right after an election is to hear what came of it.
-      this.toldPhase = this.peer.phase
-      this.tellStats()
-    }
+    // An operator who asks right after an election, or after a learner has come, is to hear of it.
+    if (this.peer.phase !== this.toldPhase || this.hasNews) this.tellStats()
   }
 
   private take(now: number, message: Message): void {
@@ -238,6 +237,7 @@ class Shell {
       const detail = `${event.reason}: ${event.detail}`
       if (link === undefined) return
       this.statistics.learnerGone(link)
+      this.hasNews = true
       peer.step(now, { _tag: "LearnerBroken", link, detail })
     } else {
       const link = learners.id(event.link)
@@ -304,6 +304,7 @@ class Shell {
         return
       case "ToLearner":
         this.statistics.toLearner(output.link, output.message)
+        if (output.message._tag === "UpToDate") this.hasNews = true
         this.learners.link(output.link)?.send(this.tracing?.epochs.toLearner(output.message) ?? output.message)
         return
       case "DialLeader":
@@ -354,6 +355,8 @@ class Shell {
   }
 
   private tellStats(): void {
+    this.toldPhase = this.peer.phase
+    this.hasNews = false
     const stats = { ...this.peer.stats(), figures: this.metrics.figures("broadcast", "election") }
     for (const link of this.znodes.all()) link.send({ _tag: "Stats", stats })
   }
