@@ -11,7 +11,7 @@ import { Ensemble, Servers } from "./setup/zkmesh.ts"
 
 /** The same seed sends the same bytes, connection by connection. */
 const seed = Number(process.env["ZKMESH_FUZZ_SEED"] ?? Date.now() % 2 ** 32)
-const seconds = Number(process.env["ZKMESH_FUZZ_SECONDS"] ?? 8)
+const seconds = Number(process.env["ZKMESH_FUZZ_SECONDS"] ?? 4)
 /** Sessions of those that break off end soon, however long a timeout they ask for. */
 const settings = (): ReadonlyArray<string> => {
   const jaas = join(temporary("fuzz"), "jaas.conf")
