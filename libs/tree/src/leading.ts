@@ -34,6 +34,9 @@ interface Asker {
   outbox: Array<PrepareToSession>
 }
 
+const reject = (asker: Asker, { token, session }: OpenRequest, reason: "ahead" | "expired" | "moved"): void =>
+  void asker.outbox.push({ _tag: "Rejected", token, session, connection: 0, seq: 0, reason })
+
 export class Leading {
   private readonly options: ZnodeOptions
   private preparer: Preparer
@@ -42,6 +45,8 @@ export class Leading {
   private proposals: Array<ZnodeToBroadcast> = []
   /** What is sampled of the batch under way. */
   private traces: Array<TracedTxn> | undefined
+  /** Who wants to attach to a session whose end is on its way through the log. */
+  private closing: Array<{ readonly asker: Asker; readonly request: OpenRequest; readonly at: Zxid }> = []
   /** Proposed, not applied yet. */
   private inFlight: Array<{ readonly last: Zxid; readonly bytes: number }> = []
   private inFlightBytes = 0
@@ -80,6 +85,7 @@ export class Leading {
     this.inFlightBytes = 0
     this.proposals = []
     this.traces = undefined
+    this.closing = []
   }
 
   opened(link: LinkId): void {
@@ -185,11 +191,19 @@ export class Leading {
     this.traces.push({ zxid: this.preparer.last, trace })
   }
 
-  private verdictOnOpen(link: LinkId, asker: Asker, { token, session }: OpenRequest, verdict: Verdict): void {
+  private verdictOnOpen(link: LinkId, asker: Asker, request: OpenRequest, verdict: Verdict): void {
     if (verdict === "exhausted") this.break(link, "the epoch has no zxids left")
-    else if (verdict === "ahead" || verdict === "expired" || verdict === "moved") {
-      asker.outbox.push({ _tag: "Rejected", token, session, connection: 0, seq: 0, reason: verdict })
-    }
+    else if (verdict === "expired") {
+      const at = this.preparer.closingAt(request.session)
+      if (at === undefined) reject(asker, request, verdict)
+      else this.closing.push({ asker, request, at })
+    } else if (verdict === "ahead" || verdict === "moved") reject(asker, request, verdict)
+  }
+
+  /** Only an end that is committed is told: a leader that is about to be none may have closed sessions in vain. */
+  private tellClosed(zxid: Zxid): void {
+    for (const { asker, request, at } of this.closing) if (at <= zxid) reject(asker, request, "expired")
+    this.closing = this.closing.filter(({ at }) => at > zxid)
   }
 
   private verdictOnWrite(link: LinkId, asker: Asker, request: WriteRequest, verdict: Verdict): void {
@@ -229,6 +243,7 @@ export class Leading {
     while (done < this.inFlight.length && this.inFlight[done]!.last <= zxid)
       this.inFlightBytes -= this.inFlight[done++]!.bytes
     if (done > 0) this.inFlight = this.inFlight.slice(done)
+    if (this.closing.length > 0) this.tellClosed(zxid)
     this.goOn(wallMs)
   }
 

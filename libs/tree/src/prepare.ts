@@ -118,6 +118,11 @@ export class Preparer {
     }
   }
 
+  /** The zxid at which the session ends, if that is in flight. */
+  closingAt(session: SessionId): Zxid | undefined {
+    return this.closing.find((one) => one.session === session)?.zxid
+  }
+
   /** How many paths have changes in flight. */
   get inFlight(): number {
     return this.overlay.size
