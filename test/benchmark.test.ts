@@ -4,6 +4,9 @@ import { machine } from "./bench/run.ts"
 import type { Result } from "./bench/spec.ts"
 import { type Comparison, summary, versus } from "./bench/versus.ts"
 
+/** Asked for by `npm run test:faults`, with all that takes long. */
+const isLong = process.env["ZKMESH_TEST_LONG"] === "yes"
+
 const BASE = {
   rounds: 1,
   sessions: 30,
@@ -26,7 +29,7 @@ describe("the benchmark", { timeout: 300_000 }, () => {
     assert.isAtMost(best(zkmesh) / best(zookeeper), 3)
   })
 
-  it("ensemble placement: as many writes and 5 times the reads", async () => {
+  it.runIf(isLong)("ensemble placement: as many writes and 5 times the reads", async () => {
     const results = await run("ensemble", ["setData", "getData"])
     assert.isAtLeast(of(results, "setData").throughputRatio, 1)
     assert.isAtLeast(of(results, "getData").throughputRatio, 5)
