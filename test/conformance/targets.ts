@@ -2,7 +2,7 @@
 import { existsSync, renameSync, rmSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { run } from "../setup/processes.ts"
-import { Ensemble } from "../setup/zkmesh.ts"
+import { Ensemble, Mesh, Servers } from "../setup/zkmesh.ts"
 import { ZooKeeper } from "../setup/zookeeper.ts"
 
 const TICK_MS = 1000
@@ -25,8 +25,14 @@ export const startZooKeeper = (classPath?: string): Promise<ZooKeeper> =>
     jvm: [`-Dznode.container.checkIntervalMs=${SWEEP_MS}`]
   })
 
-export const startEnsemble = (): Promise<Ensemble> =>
-  Ensemble.start(3, [...SETTINGS, `tickTime=${TICK_MS}`, `znode.container.checkIntervalMs=${SWEEP_MS}`])
+const OURS = [...SETTINGS, `tickTime=${TICK_MS}`, `znode.container.checkIntervalMs=${SWEEP_MS}`]
+
+/** Every way in which zkmesh's parts are placed, and who is asked for it: the script is long, and a mesh 15 processes. */
+export const placements = [
+  { placement: "ensemble", isLong: false, start: () => Ensemble.start(3, OURS) },
+  { placement: "server", isLong: false, start: () => Servers.start({ settings: OURS }) },
+  { placement: "mesh", isLong: true, start: () => Mesh.start(0, { settings: OURS }) }
+] as const
 
 const POM = join(import.meta.dirname, "newer", "pom.xml")
 const JARS = resolve(import.meta.dirname, "../../node_modules/.cache/zookeeper-3.9.5")
