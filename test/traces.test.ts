@@ -80,9 +80,23 @@ describe("traces, as an OTLP receiver gets them from servers over NATS", () => {
     const isOurs = (span: Span) =>
       span.name === "watch NodeDataChanged" && span.attributes.get("zookeeper.path") === "/traced"
     const watch = await receiver.until((spans) => spans.find(isOurs), "the watch")
-    assert.strictEqual(watch.attributes.get("zookeeper.watch.session.id"), sessions.main)
+    assert.strictEqual(watch.attributes.get("zookeeper.session.id"), sessions.main)
+    assert.strictEqual(serviceOf(watch), "zkmesh-session")
     assert.notStrictEqual(watch.traceId, write.traceId)
-    assert.deepStrictEqual(watch.links, [{ traceId: write.traceId, spanId: one(trace, "apply", follower).spanId }])
+    const link = [{ traceId: write.traceId, spanId: one(trace, "apply", follower).spanId }]
+    assert.deepStrictEqual(watch.links, link)
+    // Its delivery to the client, by the frontend.
+    const delivery = await receiver.until(
+      () => receiver.trace(watch.traceId).find((span) => span.name === "notify NodeDataChanged"),
+      "the notification's delivery"
+    )
+    isParent(watch, delivery)
+    assert.strictEqual(serviceOf(delivery), "zkmesh-frontend")
+    assert.deepStrictEqual(delivery.links, link)
+    assert.strictEqual(delivery.attributes.get("zookeeper.session.id"), sessions.main)
+    assert.strictEqual(delivery.attributes.get("zookeeper.path"), "/traced")
+    assert.strictEqual(delivery.attributes.get("zookeeper.zxid"), write.attributes.get("zookeeper.zxid"))
+    assert.strictEqual(receiver.trace(watch.traceId).length, 2)
   })
 
   it("link the spans of batches with the requests that they carried", async () => {

@@ -1,7 +1,7 @@
 /** frontend ⇄ session: the frontend dials `session.<sid>`; one link carries all of its client connections. */
 import type { SessionId, Zxid } from "@zkmesh/numbers"
 import type { Identity, Resume, Role, Stats } from "./common.ts"
-import type { TraceContext } from "./trace.ts"
+import type { FiredWatch, TraceContext } from "./trace.ts"
 
 /** One client request, still in the memory in which it came from the socket: [start, end) is its body, after xid and type. */
 export class ClientRequest {
@@ -106,6 +106,8 @@ export type SessionToFrontend =
       readonly reason: "expired" | "ahead" | "notServing" | "readOnly" | "moved"
     }
   | { readonly _tag: "Replies"; readonly replies: ReadonlyArray<Reply> }
+  /** After the notifications themselves: which of them are traced. */
+  | { readonly _tag: "Fired"; readonly watches: ReadonlyArray<FiredWatch> }
   /**
    * Flush what was sent before, then close the socket; unless it is the peer that has failed (`elsewhere`), and another
    * one may go on with the client.

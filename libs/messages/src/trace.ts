@@ -19,6 +19,20 @@ export interface TracedTxn {
   readonly trace: TraceContext
 }
 
+/** A client's watch that a sampled transaction has fired. */
+export interface FiredWatch {
+  /** The connection that was told. */
+  readonly conn: number
+  /** The event's name: `NodeDataChanged`. */
+  readonly type: string
+  readonly path: string
+  readonly zxid: Zxid
+  /** The span of its firing, which the delivery follows from. */
+  readonly trace: TraceContext
+  /** The write that fired it. */
+  readonly write: TraceContext
+}
+
 /** A sampled answer in a batch of answers. */
 export interface TracedAnswer {
   /** Its place in the batch. */

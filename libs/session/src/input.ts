@@ -83,8 +83,10 @@ export interface Fired {
   readonly zxid: Zxid
   readonly type: EventType
   readonly path: string
-  /** Who is told. */
+  /** Who is told, and by which of a frontend's connections. */
   readonly session: SessionId
+  readonly link: string
+  readonly conn: number
 }
 
 export type { Role }

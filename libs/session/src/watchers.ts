@@ -8,6 +8,9 @@ import { WatchTable } from "./watchTable.ts"
 /** True if someone with these ids may read a node with this ACL. */
 export type MayRead = (acl: ReadonlyArray<Acl>, identity: Identity) => boolean
 
+/** Of the watches that fire in a pass so many are noted: one transaction may fire any number. */
+const MAX_NOTED = 256
+
 /** The connections that watch something, and the events that they are told. */
 export class Watchers {
   readonly table = new WatchTable()
@@ -94,8 +97,12 @@ export class Watchers {
       // The watch is used up all the same, as in ZooKeeper.
       if (acl !== undefined && !this.mayRead(acl, connection.identity)) continue
       frame ??= this.notification(type, path, zxid)
-      connection.frontend?.reply(connection.conn, frame, 0)
-      this.noting?.push({ zxid, type, path, session: connection.session })
+      const { frontend, conn, session } = connection
+      if (frontend === undefined) continue
+      frontend.reply(conn, frame, 0)
+      if (this.noting !== undefined && this.noting.length < MAX_NOTED) {
+        this.noting.push({ zxid, type, path, session, link: frontend.link, conn })
+      }
     }
     if (hits.length > 1024) this.hits = []
     else hits.length = 0

@@ -295,7 +295,9 @@ class Shell {
     const output = this.core.takeOutput()
     if (output !== undefined) this.send(output)
     this.ticked = false
-    this.tracing?.passed(output, this.context.now())
+    if (this.tracing === undefined) return
+    const notices = this.tracing.passed(output, this.context.now())
+    for (const { link, message } of notices) this.frontends.get(link)?.send(message)
   }
 
   private send(output: SessionOutput): void {

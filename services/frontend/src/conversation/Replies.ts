@@ -37,6 +37,9 @@ export class Replies {
           this.replied(client, bytes, answers, now)
         }
         return
+      case "Fired":
+        this.fired(peer, message, now)
+        return
       case "Status":
         peer.said(message, now)
         if (message.serving) frontend.carrier.tick(now)
@@ -69,6 +72,16 @@ export class Replies {
       case "Answer":
         peer.answered(message)
         return
+    }
+  }
+
+  /** Their notifications are behind us; they leave at the end of the pass. */
+  private fired(peer: Peer, { watches }: Extract<SessionToFrontend, { _tag: "Fired" }>, now: number): void {
+    const { clients, tracing } = this.frontend
+    if (tracing === undefined) return
+    for (const watch of watches) {
+      const client = clients.get(watch.conn)
+      if (client?.peer === peer) tracing.deliveries.came(watch, client, now)
     }
   }
 

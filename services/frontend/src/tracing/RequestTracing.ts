@@ -10,6 +10,7 @@ import { kindOf, WRITE } from "@zkmesh/session"
 import { newTraceId, spanIdOf, type Telemetry, type Tracer } from "@zkmesh/telemetry"
 import type { Client } from "../Client.ts"
 import type { Peer } from "../Peer.ts"
+import { Deliveries } from "./Deliveries.ts"
 import { pathsOf } from "./paths.ts"
 import { Underway } from "./Underway.ts"
 
@@ -72,6 +73,7 @@ export class RequestTracing {
   readonly telemetry: Telemetry
   private readonly logSlow: (message: string, traceId: string) => void
   private readonly keepsTail: boolean
+  readonly deliveries: Deliveries
   /** Answered in this pass. */
   private done: Array<{ readonly one: Sampled; readonly client: Client; readonly header: Header }> = []
   private kept: Array<{ readonly request: KeptRequest; readonly at: number }> = []
@@ -81,6 +83,7 @@ export class RequestTracing {
   constructor(telemetry: Telemetry, name: string, logSlow: (message: string, traceId: string) => void) {
     this.telemetry = telemetry
     this.tracer = telemetry.tracer("frontend", `frontend.${name}`, 0)
+    this.deliveries = new Deliveries(this.tracer)
     this.keepsTail = telemetry.keepsTail
     this.logSlow = logSlow
   }
@@ -224,6 +227,7 @@ export class RequestTracing {
 
   /** What was written in this pass has left. */
   flushed(now: number): void {
+    this.deliveries.flushed(now)
     if (this.done.length === 0) return
     const { done } = this
     this.done = []

@@ -12,10 +12,11 @@ import {
   type ZnodeToSession
 } from "@zkmesh/messages"
 import { hex, type SessionId, type Sid } from "@zkmesh/numbers"
-import { EventType, opName } from "@zkmesh/protocol"
-import type { Fired, SessionOutput } from "@zkmesh/session"
-import { newSpanId, newTraceId, Rows, spanIdOf, type Telemetry, type Tracer } from "@zkmesh/telemetry"
+import { opName } from "@zkmesh/protocol"
+import type { SessionOutput } from "@zkmesh/session"
+import { newTraceId, Rows, spanIdOf, type Telemetry, type Tracer } from "@zkmesh/telemetry"
 import { Effect, type Scope } from "effect"
+import { FiredWatches, type Notice } from "./FiredWatches.ts"
 
 /** A sampled request that has not been answered. */
 interface Underway {
@@ -38,19 +39,17 @@ const MAX_UNDERWAY = 65_536
 /** Expiries in one pass that are traced at most. */
 const MAX_EXPIRIES = 16
 
-const WATCH_NAMES = new Map<number, string>(Object.entries(EventType).map(([name, type]) => [type, name]))
-
 export class SessionTracing {
   private readonly tracer: Tracer
   private readonly underway = new Map<string, Underway>()
   /** Of each frontend's link: the numbers of the first and last request of a message, and when it came. */
   private readonly arrivals = new Map<string, { readonly rows: Rows; count: number }>()
   private ended: Array<Ended> = []
-  /** The contexts of sampled transactions of this pass, by zxid: watches are linked to them. */
-  private readonly writes = new Map<number, TraceContext>()
+  private readonly watches: FiredWatches
 
   private constructor(tracer: Tracer) {
     this.tracer = tracer
+    this.watches = new FiredWatches(tracer)
   }
 
   /** undefined if nothing is traced. It answers to the ensemble until the scope closes. */
@@ -123,7 +122,7 @@ export class SessionTracing {
         if (message.traces !== undefined) for (const { trace } of message.traces) this.ends(trace, now)
       } else if (message._tag === "Applied" && message.traces !== undefined) {
         for (const { zxid, trace } of message.traces) {
-          this.writes.set(zxid, trace)
+          this.watches.passes(zxid, trace, now)
           this.ends(trace, now)
         }
       }
@@ -158,15 +157,14 @@ export class SessionTracing {
     }
   }
 
-  /** Everything that the pass has caused has left. */
-  passed(output: SessionOutput | undefined, now: number): void {
+  /** Everything that the pass has caused has left. Returns what frontends are told of it. */
+  passed(output: SessionOutput | undefined, now: number): ReadonlyArray<Notice> {
     if (this.ended.length > 0) {
       const { ended } = this
       this.ended = []
       for (const one of ended) this.answered(one, now)
     }
-    if (output?.fired !== undefined) for (const fired of output.fired) this.tellWatch(fired, now)
-    if (this.writes.size > 0) this.writes.clear()
+    return this.watches.passed(output?.fired, now)
   }
 
   private answered({ traceId, spanId, at }: Ended, now: number): void {
@@ -201,27 +199,6 @@ export class SessionTracing {
         ...(expired === undefined ? {} : { "zookeeper.session.id": hex(expired) })
       },
       error
-    })
-  }
-
-  private tellWatch({ zxid, type, path, session }: Fired, now: number): void {
-    const write = this.writes.get(zxid)
-    const { tracer } = this
-    tracer.record({
-      traceId: newTraceId(),
-      spanId: newSpanId(),
-      parentId: "",
-      name: `watch ${WATCH_NAMES.get(type) ?? type}`,
-      kind: SpanKind.producer,
-      start: now,
-      end: now,
-      attributes: {
-        "zookeeper.watch.session.id": hex(session),
-        "zookeeper.watch.type": WATCH_NAMES.get(type) ?? type,
-        "zookeeper.path": path,
-        "zookeeper.zxid": hex(zxid)
-      },
-      links: write === undefined ? undefined : [write]
     })
   }
 
