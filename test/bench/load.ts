@@ -1,5 +1,6 @@
 /** Runs one load in a process of its own: `node load.ts '<the load as JSON>'`; the result is JSON on the last line. */
 import { Connection, type Tally } from "./connection.ts"
+import { cpuSecondsOf } from "./cpu.ts"
 import { closeFrame, createFrame, syncFrame } from "./frames.ts"
 import { Histogram } from "./histogram.ts"
 import { nodePath } from "./ring.ts"
@@ -28,12 +29,14 @@ async function measure(load: Load): Promise<Result> {
   for (const one of connections) one.start(load.outstanding)
   await seconds(load.warmupSeconds)
   const cpu = process.cpuUsage()
+  const servers = cpuSecondsOf(load.pids ?? [])
   const begin = performance.now()
   tally.recording = true
   await seconds(load.seconds)
   tally.recording = false
   const took = (performance.now() - begin) / 1000
   const { user, system } = process.cpuUsage(cpu)
+  const serversNow = cpuSecondsOf(load.pids ?? [])
   const { histogram, errors, lost } = tally
   await Promise.all(connections.map((one) => one.drain()))
   await Promise.all(connections.map((one) => one.close(closeFrame())))
@@ -47,7 +50,10 @@ async function measure(load: Load): Promise<Result> {
     max: histogram.max / 1000,
     errors,
     lost,
-    cpuSeconds: (user + system) / 1e6
+    cpuSeconds: (user + system) / 1e6,
+    ...(servers === undefined || serversNow === undefined || load.pids === undefined
+      ? {}
+      : { serverCpuSeconds: serversNow - servers })
   }
 }
 

@@ -17,6 +17,8 @@ export interface Load {
   readonly root: string
   readonly warmupSeconds: number
   readonly seconds: number
+  /** Processes of this machine whose CPU time is measured, from the end of the warm-up on. */
+  readonly pids?: ReadonlyArray<number>
 }
 
 export interface Result {
@@ -35,6 +37,8 @@ export interface Result {
   readonly lost: number
   /** CPU seconds that the load generator took: what it kept from the servers on the same machine. */
   readonly cpuSeconds: number
+  /** CPU seconds of the processes that were named meanwhile; undefined if none were, or the system does not say. */
+  readonly serverCpuSeconds?: number
 }
 
 export function parseServers(connect: string): Load["servers"] {
