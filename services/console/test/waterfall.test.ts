@@ -43,17 +43,21 @@ describe("a waterfall", () => {
   })
 
   it("draws every bar within its width, even one that took no time", () => {
-    const watch = span("7", "", "watch NodeCreated", 9, 9, {
+    const fired = {
       traceId: "b".repeat(32),
-      attributes: { "zookeeper.watch.session.id": "0x2" },
+      attributes: { "zookeeper.session.id": "0x2", "zookeeper.watch.type": "NodeCreated" },
       links: [{ traceId: ROOT.traceId, spanId: "2" }]
-    })
-    const text = waterfall(ROOT, [ROOT, span("2", "1", "apply", 10, 10), watch])
+    }
+    const watch = span("7", "", "watch NodeCreated", 9, 9, fired)
+    const delivery = span("8", "7", "notify NodeCreated", 10, 11, fired)
+    const text = waterfall(ROOT, [ROOT, span("2", "1", "apply", 10, 10), watch, delivery])
     const [title, ...lines] = text.split("\n")
     assert.match(title!, /^create \/a: 10\.0 ms \(session 0x1, xid 3, zxid none, trace a+\)$/)
-    for (const line of lines.slice(0, 2)) assert.strictEqual(/\|(.*?)\|/.exec(line)![1]!.length, 40)
+    assert.strictEqual(lines.length, 4)
+    for (const line of lines) assert.strictEqual(/\|(.*?)\|/.exec(line)![1]!.length, 40)
     assert.match(lines[1]!, /apply/)
-    assert.match(lines[2]!, /watch NodeCreated fired for session 0x2/)
+    assert.match(lines[2]!, / {2}watch NodeCreated +\|.*to session 0x2$/)
+    assert.match(lines[3]!, / {4}notify NodeCreated +\|.*to session 0x2$/)
   })
 
   it("writes times as short as they can be read", () => {

@@ -36,7 +36,8 @@ export const traced = async <A>({ client, tls, print, note }: TraceOptions, comm
       .filter(
         (span) => span.parentId === "" && span.start >= at && span.attributes["zookeeper.session.id"] === sessionId
       )
-      .filter((span) => span.attributes["zookeeper.op"] !== "ping")
+      // Its watches and its end have traces of their own, without an operation.
+      .filter(({ attributes }) => attributes["zookeeper.op"] !== undefined && attributes["zookeeper.op"] !== "ping")
       .sort((a, b) => a.start - b.start)
     if (roots.length === 0) note("No request was made")
     for (const root of roots) print(`\n${waterfall(root, spans)}`)

@@ -52,6 +52,7 @@ const note = (span: SpanRecord): string => {
     Number(attributes["messaging.batch.message_count"]) <= 1
       ? ""
       : `one of ${attributes["messaging.batch.message_count"]}`,
+    attributes["zookeeper.watch.type"] === undefined ? "" : `to session ${attributes["zookeeper.session.id"]}`,
     error ?? ""
   ]
   return parts.filter((part) => part !== "").join(", ")
@@ -66,9 +67,18 @@ const titleOf = ({ traceId, attributes, start, end }: SpanRecord): string => {
   return `${attributes["zookeeper.op"]}${path}: ${formatMs(end - start)}${status} (${where}, trace ${traceId})`
 }
 
-/** One request: its title, a row for each span, and what is linked with it. */
+/** The watches that it has fired, each a trace of its own, from the firing to the delivery. */
+const firedBy = ({ traceId }: SpanRecord, spans: ReadonlyArray<SpanRecord>): ReadonlyArray<SpanRecord> => {
+  const fired = spans.filter(
+    (span) => span.name.startsWith("watch ") && span.links?.some((to) => to.traceId === traceId)
+  )
+  const traces = new Set(fired.map((span) => span.traceId))
+  return spans.filter((span) => traces.has(span.traceId))
+}
+
+/** One request: its title, a row for each span, and below them those of the watches that it has fired. */
 export const waterfall = (root: SpanRecord, spans: ReadonlyArray<SpanRecord>): string => {
-  const rows = rowsOf(spans.filter((span) => span.traceId === root.traceId))
+  const rows = [...rowsOf(spans.filter((span) => span.traceId === root.traceId)), ...rowsOf(firedBy(root, spans))]
   const from = Math.min(...rows.map(({ span }) => span.start))
   const length = Math.max(0.001, Math.max(...rows.map(({ span }) => span.end)) - from)
   const who = Math.max(...rows.map(({ span }) => span.instance.length))
@@ -80,12 +90,5 @@ export const waterfall = (root: SpanRecord, spans: ReadonlyArray<SpanRecord>): s
     const times = `${formatMs(begin).padStart(8)} +${formatMs(span.end - span.start)}`.padEnd(20)
     return `${span.instance.padEnd(who)}  ${names[i]!.padEnd(what)} |${drawn}| ${times} ${note(span)}`.trimEnd()
   })
-  const linked = spans
-    .filter((span) => span.traceId !== root.traceId && span.links?.some((link) => link.traceId === root.traceId))
-    .filter((span) => span.name.startsWith("watch "))
-    .map(
-      (span) =>
-        `${span.instance.padEnd(who)}  ${span.name} fired for session ${span.attributes["zookeeper.watch.session.id"]}`
-    )
-  return [titleOf(root), ...lines, ...linked].join("\n")
+  return [titleOf(root), ...lines].join("\n")
 }
