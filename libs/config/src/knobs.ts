@@ -199,12 +199,25 @@ const own = {
       "the replies to everybody's last writes, for clients whose peer has died and who are carried over here"
     )
   ),
+  "znode.recentEvents": knob(
+    count,
+    "32768",
+    ours("transactions", "whose changes are remembered, so that the same clients are told each event once; 0: none")
+  ),
   "broadcast.commitLingerMs": knob(
     count,
     "1",
     ours(
       "ms",
       "how long a commit that no client of another peer waits for may wait for a proposal to ride with; 0: not"
+    )
+  ),
+  "broadcast.appendLingerMs": knob(
+    count,
+    "5",
+    ours(
+      "ms",
+      "how long a voter beyond the quorum may keep a lone writer's proposals, to append several at a time; 0: not"
     )
   ),
   "election.finalizeWaitMs": knob(count, "50", ours("ms", "how long a winning vote waits for a better one")),

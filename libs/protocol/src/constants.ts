@@ -39,7 +39,12 @@ export const OpCode = {
   throttled: 120,
   /** Ours: the same for a write where there is no leader, and for an ephemeral node of a session that may not own any. */
   notReadOnly: 121,
-  ephemeralOnLocal: 122
+  ephemeralOnLocal: 122,
+  /**
+   * Ours: a frontend that has carried its client over registers what that one watches, as in setWatches2, and has the
+   * events since told one by one. What lasts is refused with UNKNOWNSESSION unless all of them are known.
+   */
+  resumeWatches: 123
 } as const
 export type OpCode = (typeof OpCode)[keyof typeof OpCode]
 

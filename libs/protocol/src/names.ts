@@ -14,7 +14,8 @@ const INNER: ReadonlySet<number> = new Set([
   OpCode.check,
   OpCode.throttled,
   OpCode.notReadOnly,
-  OpCode.ephemeralOnLocal
+  OpCode.ephemeralOnLocal,
+  OpCode.resumeWatches
 ])
 
 /** True for every opcode that a client may send in a request of its own. */

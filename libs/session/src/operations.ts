@@ -34,6 +34,7 @@ const READS: ReadonlyArray<number> = [
   OpCode.getEphemerals,
   OpCode.getAllChildrenNumber,
   OpCode.setWatches2,
+  OpCode.resumeWatches,
   OpCode.addWatch,
   OpCode.whoAmI
 ]

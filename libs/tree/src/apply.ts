@@ -79,6 +79,7 @@ export class Applier {
     if (!isOurs) this.out.rewind()
     const reply = isOurs ? this.out.take() : undefined
     tree.zxid = zxid
+    if (this.events !== undefined) tree.recentEvents?.add(zxid, this.events)
     return { zxid, session, seq, type, reply, events: this.events, sessionChange: this.sessionChange }
   }
 

@@ -42,6 +42,8 @@ export interface ZnodeOptions {
   readonly skipAcl?: boolean
   /** Bytes of replies kept for clients that are carried over from another peer; default none. */
   readonly recentReplyBytes?: number
+  /** Transactions whose events are kept for the same clients; default none. */
+  readonly recentEvents?: number
   /** What the service has measured, for an operator who asks. */
   readonly figures?: (() => Stats) | undefined
   readonly onReset?: (() => void) | undefined

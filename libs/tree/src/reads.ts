@@ -21,6 +21,8 @@ import {
   OpCode,
   Perms,
   readMultiReadRequest,
+  readSetWatches2Request,
+  readSetWatchesRequest,
   writeAcls,
   writeMultiEnd,
   writeMultiHeader,
@@ -29,8 +31,9 @@ import {
 } from "@zkmesh/protocol"
 import { type AclList, isAllowed, maskAcl } from "./acl.ts"
 import { NodeWriter } from "./nodewriter.ts"
+import { catchUp } from "./recentEvents.ts"
 import { Field, type Slot } from "./rows.ts"
-import { setWatches } from "./setwatches.ts"
+import { NO_PERSISTENT, setWatches } from "./setwatches.ts"
 import type { Tree } from "./tree.ts"
 
 const CHUNK_BYTES = 128 * 1024
@@ -133,6 +136,8 @@ export class ReadBatch {
       case OpCode.setWatches:
       case OpCode.setWatches2:
         return this.setWatches(request)
+      case OpCode.resumeWatches:
+        return this.resumeWatches(request, identity)
       default:
         return ErrorCode.UNIMPLEMENTED
     }
@@ -300,8 +305,23 @@ export class ReadBatch {
   private setWatches(request: ClientRequest): number {
     const reader = this.reader.reset(request.buffer, request.start, request.end)
     const isExtended = request.op === OpCode.setWatches2
-    setWatches(this.tree, reader, isExtended, this.out, (mode, path) => this.watch(mode, path))
+    const watches = isExtended ? readSetWatches2Request(reader) : { ...readSetWatchesRequest(reader), ...NO_PERSISTENT }
+    setWatches(this.tree, watches, this.out, (mode, path) => this.watch(mode, path))
     this.out.emptyReply(request.xid, this.tree.zxid, 0)
+    return ErrorCode.OK
+  }
+
+  /** As setWatches2, but with every single event since then, if they are known; else what lasts cannot be caught up with. */
+  private resumeWatches(request: ClientRequest, identity: Identity): number {
+    const { tree, out } = this
+    const reader = this.reader.reset(request.buffer, request.start, request.end)
+    const watches = readSetWatches2Request(reader)
+    const register = (mode: WatchMode, path: string): void => this.watch(mode, path)
+    if (tree.recentEvents?.reaches(watches.relativeZxid) === true) {
+      catchUp(tree.recentEvents, watches, identity, tree.skipAcl, out, register)
+    } else if (watches.persistent.length + watches.persistentRecursive.length > 0) return ErrorCode.UNKNOWNSESSION
+    else setWatches(tree, watches, out, register)
+    out.emptyReply(request.xid, tree.zxid, 0)
     return ErrorCode.OK
   }
 }

@@ -1,13 +1,6 @@
 /** setWatches and setWatches2: a client that comes back says what it has been watching since a zxid, and catches up. */
 import type { WatchMode } from "@zkmesh/messages"
-import {
-  EventType,
-  type JuteReader,
-  type JuteWriter,
-  readSetWatches2Request,
-  readSetWatchesRequest,
-  writeNotification
-} from "@zkmesh/protocol"
+import { EventType, type JuteWriter, type SetWatches2Request, writeNotification } from "@zkmesh/protocol"
 import { Field } from "./rows.ts"
 import type { Tree } from "./tree.ts"
 
@@ -17,12 +10,10 @@ const SYNTHESISED = -1
 /** Writes the events that were missed; what is still worth waiting for is passed to `register`. */
 export const setWatches = (
   tree: Tree,
-  reader: JuteReader,
-  isExtended: boolean,
+  request: SetWatches2Request,
   out: JuteWriter,
   register: (mode: WatchMode, path: string) => void
 ): void => {
-  const request = isExtended ? readSetWatches2Request(reader) : { ...readSetWatchesRequest(reader), ...NO_PERSISTENT }
   const { nodes } = tree
   const notify = (type: EventType, path: string): void => writeNotification(out, SYNTHESISED, type, path)
   for (const path of request.data) {
@@ -45,4 +36,5 @@ export const setWatches = (
   for (const path of request.persistentRecursive) register("persistentRecursive", path)
 }
 
-const NO_PERSISTENT = { persistent: [], persistentRecursive: [] } as const
+/** What setWatches, unlike setWatches2, cannot name. */
+export const NO_PERSISTENT = { persistent: [], persistentRecursive: [] } as const

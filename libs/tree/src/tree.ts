@@ -12,6 +12,7 @@ import { Digest } from "./digest.ts"
 import { hashData, hashPath } from "./hash.ts"
 import { type Content, Nodes, ROOT } from "./nodes.ts"
 import { Quotas } from "./quotas.ts"
+import type { RecentEvents } from "./recentEvents.ts"
 import { Field, Flag, Kind, type Slot } from "./rows.ts"
 import { Sessions } from "./sessions.ts"
 
@@ -56,6 +57,8 @@ export class Tree {
   ephemeralCount = 0
   /** Nobody's permissions are checked: a setting, not a part of the state. */
   skipAcl = false
+  /** What has lately changed; undefined if that is not kept. No part of the state either. */
+  recentEvents: RecentEvents | undefined
   /** The last transaction applied. */
   zxid: Zxid = 0
 

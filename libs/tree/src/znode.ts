@@ -20,6 +20,7 @@ import type { Clocks, LinkId, ZnodeInput, ZnodeOptions, ZnodeOutput } from "./in
 import { Leading } from "./leading.ts"
 import { ROOT } from "./nodes.ts"
 import type { QuotaSums } from "./quotas.ts"
+import { RecentEvents } from "./recentEvents.ts"
 import { RecentReplies } from "./replies.ts"
 import { Streams } from "./streams.ts"
 import { type Tree, TreeCorrupt } from "./tree.ts"
@@ -60,6 +61,7 @@ export class ZnodeCore {
     tree.skipAcl = options.skipAcl ?? false
     const { recentReplyBytes } = options
     this.replies = recentReplyBytes === undefined ? undefined : new RecentReplies(recentReplyBytes)
+    this.keepEvents(tree)
     this.applier = new Applier(tree, options.sid, this.replies)
     this.streams = new Streams(tree)
     this.leading = new Leading(options, tree, this.role)
@@ -114,6 +116,11 @@ export class ZnodeCore {
         this.considerCheckpoint(clocks.nowMs)
         return
     }
+  }
+
+  private keepEvents(tree: Tree): void {
+    const { recentEvents = 0 } = this.options
+    if (recentEvents > 0) tree.recentEvents = new RecentEvents(recentEvents, tree.zxid)
   }
 
   private sayHello(): void {
@@ -217,6 +224,7 @@ export class ZnodeCore {
     this.isLoading = false
     this.tree = tree
     tree.skipAcl = this.options.skipAcl ?? false
+    this.keepEvents(tree)
     if (this.configuration !== undefined) tree.setConfig(this.configuration)
     this.applier = new Applier(tree, this.options.sid, this.replies)
     this.streams.replace(tree)

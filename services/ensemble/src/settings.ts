@@ -43,12 +43,14 @@ export const peerSettings = ({ knobs, membership }: Config, sid: Sid, { voters, 
       syncLimit,
       logRetain: knobs["autopurge.purgeInterval"] === 0 ? 0 : knobs["log.retain"],
       windowBytes: knobs["broadcast.windowBytes"],
-      commitLingerMs: knobs["broadcast.commitLingerMs"]
+      commitLingerMs: knobs["broadcast.commitLingerMs"],
+      appendLingerMs: knobs["broadcast.appendLingerMs"]
     },
     znode: {
       sid,
       snapCount: knobs.snapCount,
       recentReplyBytes: knobs["znode.recentReplyBytes"],
+      recentEvents: knobs["znode.recentEvents"],
       checkpointIntervalMs: knobs["checkpoint.intervalMs"],
       tickTimeMs,
       syncLimit,

@@ -29,17 +29,25 @@ const read = (op: number, path: string, watch: boolean) =>
     w.bool(watch)
   })
 const write = () => request(OpCode.setData, (w) => w.ustring("/w"))
-const reply = (of: number, err: number = ErrorCode.OK): Uint8Array => {
+const reply = (of: number, err: number = ErrorCode.OK, zxid = 50): Uint8Array => {
   const writer = new JuteWriter()
-  writeEmptyReply(writer, of, 50, err)
+  writeEmptyReply(writer, of, zxid, err)
   return writer.take()
 }
-const event = (type: EventType, path: string): Uint8Array => {
+const event = (type: EventType, path: string, zxid = 50): Uint8Array => {
   const writer = new JuteWriter()
-  writeNotification(writer, 50, type, path)
+  writeNotification(writer, zxid, type, path)
   return writer.take()
 }
 const joined = (...frames: ReadonlyArray<Uint8Array>): Uint8Array => new Uint8Array(Buffer.concat(frames))
+
+/** Of the frames that a client is told now. */
+const xids = (told: ReturnType<Carry["release"]>): ReadonlyArray<number> => {
+  assert.isDefined(told)
+  return told!.map(({ bytes }) => new DataView(bytes.buffer, bytes.byteOffset).getInt32(4))
+}
+const zxids = (told: ReturnType<Carry["release"]>): ReadonlyArray<number> =>
+  told!.map(({ bytes }) => new DataView(bytes.buffer, bytes.byteOffset).getInt32(12))
 
 const carry = () => new Carry(new Uint8Array(16), 100)
 /** Asks and is answered. */
@@ -53,11 +61,11 @@ const resumed = (one: Carry, logged: number): ReadonlyArray<ClientRequest> => {
   return again
 }
 /** What is registered anew: nothing if there is nothing. */
-const registered = (one: Carry) => {
+const registered = (one: Carry, since = 50) => {
   const [first] = resumed(one, one.resume.answered)
-  if (first?.op !== OpCode.setWatches2) return undefined
+  if (first?.op !== OpCode.resumeWatches) return undefined
   const { relativeZxid, ...watches } = readSetWatches2Request(new JuteReader(first.buffer, first.start, first.end))
-  assert.equal(relativeZxid, 50)
+  assert.equal(relativeZxid, since)
   return Object.fromEntries(Object.entries(watches).filter(([, paths]) => paths.length > 0))
 }
 
@@ -70,8 +78,9 @@ describe("what a client waits for", () => {
     for (const next of [inLog, alsoInLog, pending, behind]) one.asked(next)
     assert.deepEqual(one.resume, { connection: 100, answered: 1 })
     assert.deepEqual(resumed(one, 3), [pending, behind])
-    one.told(reply(inLog.xid), 1)
-    one.told(reply(alsoInLog.xid), 1)
+    assert.isTrue(one.isSettling)
+    assert.deepEqual(xids(one.release(joined(reply(inLog.xid), reply(alsoInLog.xid)))), [inLog.xid, alsoInLog.xid])
+    assert.isFalse(one.isSettling)
     assert.deepEqual(one.resume, { connection: 200, answered: 0 }, "they have no number in the new connection")
     one.told(joined(reply(pending.xid), reply(behind.xid)), 2)
     assert.deepEqual(one.resume, { connection: 200, answered: 1 })
@@ -89,14 +98,69 @@ describe("what a client waits for", () => {
     const [first, ping, second] = [write(), request(OpCode.ping), write()]
     for (const next of [first, ping, second]) one.asked(next)
     assert.deepEqual(resumed(one, 4), [ping])
+    assert.deepEqual(xids(one.release(joined(reply(first.xid), reply(second.xid)))), [first.xid])
+    assert.deepEqual(xids(one.release(reply(-2))), [-2, second.xid])
   })
 
-  it("is not to be had if a write of its own has overtaken a read", () => {
-    const one = carry()
-    one.asked(read(OpCode.getData, "/a", false))
-    one.asked(write())
-    assert.match(String(one.resumed(200, 1, CONN, 50)), /read/)
+  it("is not to be had if a read would see a later write of its own", () => {
+    for (const [op, path] of [
+      [OpCode.getData, "/w"],
+      [OpCode.getAllChildrenNumber, "/"],
+      [OpCode.getEphemerals, "/"]
+    ] as const) {
+      const one = carry()
+      one.asked(read(op, path, false))
+      one.asked(write())
+      assert.match(String(one.resumed(200, 1, CONN, 50)), /read/)
+    }
     assert.match(String(carry().resumed(200, 1, CONN, 50)), /not made/)
+  })
+
+  it("is answered in its order, and as of no later zxid, though writes of its own have overtaken a read", () => {
+    const one = carry()
+    const [first, logged, second, alsoLogged, third, open] = [
+      read(OpCode.getData, "/a", false),
+      write(),
+      read(OpCode.getChildren2, "/b", true),
+      write(),
+      read(OpCode.exists, "/c", false),
+      write()
+    ]
+    for (const next of [first, logged, second, alsoLogged, third, open]) one.asked(next)
+    assert.deepEqual(resumed(one, 2), [first, second, third, open])
+    assert.deepEqual(xids(one.release(reply(logged.xid, 0, 120))), [])
+    assert.deepEqual(xids(one.release(reply(alsoLogged.xid, 0, 130))), [])
+    const told = one.release(joined(reply(first.xid, 0, 210), event(EventType.NodeCreated, "/x", 211)))
+    assert.deepEqual(xids(told), [first.xid, logged.xid, -1])
+    assert.deepEqual(zxids(told), [100, 120, 211], "the earlier connection's own zxid is the least that it has seen")
+    assert.isTrue(one.isSettling)
+    const rest = one.release(joined(reply(second.xid, 0, 212), reply(third.xid, 0, 212)))
+    assert.deepEqual(xids(rest), [second.xid, alsoLogged.xid, third.xid])
+    assert.deepEqual(zxids(rest), [120, 130, 212])
+    assert.isFalse(one.isSettling)
+    one.told(reply(open.xid, 0, 213), 1)
+    assert.deepEqual(one.resume, { connection: 200, answered: 1 })
+    assert.deepEqual(registered(one, 212), { child: ["/b"] }, "what it has really seen is newer than what it was told")
+  })
+
+  it("keeps its order if the new peer fails before the read is answered", () => {
+    const one = carry()
+    const [first, logged, open] = [read(OpCode.getData, "/a", false), write(), write()]
+    for (const next of [first, logged, open]) one.asked(next)
+    resumed(one, 1)
+    assert.deepEqual(xids(one.release(reply(logged.xid, 0, 120))), [])
+    const again = one.resumed(300, 1, CONN, 50)
+    assert.deepEqual(again, [first])
+    assert.deepEqual(xids(one.release(reply(open.xid, 0, 250))), [])
+    assert.deepEqual(xids(one.release(reply(first.xid, 0, 310))), [first.xid, logged.xid, open.xid])
+    assert.isFalse(one.isSettling)
+  })
+
+  it("is lost if the answer to what the log has is", () => {
+    const one = carry()
+    one.asked(write())
+    resumed(one, 1)
+    assert.match(String(one.resumed(300, 0, CONN, 50)), /lost/)
   })
 
   it("may be the end of its session", () => {
@@ -138,7 +202,7 @@ describe("what a client watches", () => {
     assert.deepEqual(registered(one), { data: ["/kept", "/b"], child: ["/dir"] })
   })
 
-  it("ends when it is removed; what lasts beyond its events keeps the client where it is", () => {
+  it("lasts beyond its events if it is meant to, and ends when it is removed", () => {
     const one = carry()
     done(one, read(OpCode.getData, "/a", true))
     const watch = (op: number, mode: number) =>
@@ -147,9 +211,11 @@ describe("what a client watches", () => {
         w.int(mode)
       })
     done(one, watch(OpCode.addWatch, 1))
-    assert.isFalse(one.canMove)
+    one.told(event(EventType.NodeDataChanged, "/a/below", 70), 0)
+    assert.deepEqual(registered(one, 70), { data: ["/a"], persistentRecursive: ["/a"] })
+    assert.deepEqual(xids(one.release(joined(event(EventType.NodeDeleted, "/a/below", 80), reply(-8)))), [-1])
+    assert.isFalse(one.isSettling)
     done(one, watch(OpCode.removeWatches, 5))
-    assert.isTrue(one.canMove)
     done(one, watch(OpCode.removeWatches, 2))
     assert.isUndefined(registered(one))
   })
@@ -163,19 +229,19 @@ describe("what a client watches", () => {
     one.asked(next)
     const again = resumed(one, 1)
     assert.deepEqual([again.length, again[1]], [2, next])
-    assert.isTrue(one.isRegistering)
-    assert.deepEqual(one.release(reply(inLog.xid), 1), [], "its event comes first")
+    assert.isTrue(one.isSettling)
+    assert.deepEqual(one.release(reply(inLog.xid)), [], "its event comes first")
     const fired = event(EventType.NodeDataChanged, "/mine")
-    const told = one.release(joined(fired, reply(-8), reply(next.xid)), 2)
+    const told = one.release(joined(fired, reply(-8), reply(next.xid)))
     assert.deepEqual(
-      told.map(({ bytes, answers }) => [Buffer.from(bytes).toString("hex"), answers]),
+      told!.map(({ bytes, answers }) => [Buffer.from(bytes).toString("hex"), answers]),
       [
         [Buffer.from(fired).toString("hex"), 0],
         [Buffer.from(reply(inLog.xid)).toString("hex"), 1],
         [Buffer.from(reply(next.xid)).toString("hex"), 1]
       ]
     )
-    assert.isFalse(one.isRegistering)
+    assert.isFalse(one.isSettling)
     assert.deepEqual(registered(one), { data: ["/other"], child: ["/dir"] })
   })
 
@@ -196,11 +262,11 @@ describe("what a client watches", () => {
     const inLog = write()
     one.asked(inLog)
     resumed(one, 1)
-    one.release(reply(inLog.xid), 1)
+    one.release(reply(inLog.xid))
     resumed(one, 0)
-    const told = one.release(joined(event(EventType.NodeDeleted, "/a"), reply(-8)), 1)
+    const told = one.release(joined(event(EventType.NodeDeleted, "/a"), reply(-8)))
     assert.deepEqual(
-      told.map(({ answers }) => answers),
+      told!.map(({ answers }) => answers),
       [0, 1]
     )
   })

@@ -55,6 +55,8 @@ export interface ZnodeServiceOptions {
   readonly proposalWindowBytes?: number
   /** Memory for the replies to everybody's last writes, bytes; a frontend whose peer dies asks for them. Default: 8 MiB. */
   readonly recentReplyBytes?: number
+  /** Transactions whose events are kept for the same clients (32,768); 0: none. */
+  readonly recentEvents?: number
   /** Trees are compared whenever a zxid's counter is a multiple of this; must be the same on all peers. Default: 128. */
   readonly digestEvery?: number
 }
@@ -180,6 +182,7 @@ class Shell {
         containerMaxPerCheck: Math.max(1, Math.ceil(((options.containerMaxPerMinute ?? 10_000) * checkMs) / 60_000)),
         containerMaxNeverUsedMs: options.containerMaxNeverUsedMs ?? 0,
         recentReplyBytes: options.recentReplyBytes ?? 8 * 1024 * 1024,
+        recentEvents: options.recentEvents ?? 32_768,
         proposalWindowBytes: options.proposalWindowBytes ?? 16 * 1024 * 1024,
         figures: () => measures.metrics.figures("znode"),
         onReset: () => measures.metrics.reset()

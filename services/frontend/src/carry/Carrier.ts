@@ -4,8 +4,9 @@
  * as of the last zxid that it has seen, what it had written and the log has is answered from there, and the rest is asked
  * again. The client sees latency.
  *
- * Where that would hide something from it (a persistent watch that has missed events, a read that has been overtaken, a
- * session that somebody else has taken over) its connection is closed instead, and it goes on as ZooKeeper's clients do.
+ * Where that would hide something from it (events of a lasting watch that are too long ago, a read that would see its own
+ * later write, a session that somebody else has taken over) its connection is closed instead, and it goes on as
+ * ZooKeeper's clients do.
  */
 import type { Resume, SessionToFrontend } from "@zkmesh/messages"
 import { type Client, Hold, Phase } from "../Client.ts"
@@ -44,7 +45,7 @@ export class Carrier {
   lose(client: Client, reason: DropReason): void {
     const { frontend } = this
     const { carry } = client
-    if (client.phase !== Phase.Open || carry === undefined || !carry.canMove) {
+    if (client.phase !== Phase.Open || carry === undefined) {
       frontend.end(client, reason)
       return
     }
@@ -88,7 +89,7 @@ export class Carrier {
     this.moving.delete(client)
     const again = client.carry!.resumed(connection, logged ?? 0, client.conn, client.lastZxidSeen)
     if (typeof again === "string") {
-      frontend.drop(client, "inDoubt", again)
+      this.giveUp(client, again)
       return false
     }
     for (const request of again) peer.add(request)
@@ -96,6 +97,11 @@ export class Carrier {
     frontend.statistics.moves++
     client.lift(Hold.Moving)
     return true
+  }
+
+  /** It cannot be spared the news. */
+  giveUp(client: Client, why: string): void {
+    this.frontend.drop(client, "inDoubt", why)
   }
 
   /** The new peer will not have it. */
@@ -121,7 +127,7 @@ export class Carrier {
     const isWorse = best === undefined || best.status.role === "looking" || best.status.epoch < peer.status.epoch
     for (const client of [...peer.clients]) {
       if (client.phase !== Phase.Open || client.carry?.lostAt !== undefined) continue
-      if (!isWorse && client.carry?.canMove === true) {
+      if (!isWorse && client.carry !== undefined) {
         peer.send({ _tag: "Disconnected", conn: client.conn })
         this.lose(client, "peerLost")
       } else if (lookingMs > client.timeoutMs * PATIENCE) this.frontend.end(client, "peerLost")

@@ -10,41 +10,35 @@ import type { Zxid } from "@zkmesh/numbers"
 import { OpCode, Xid } from "@zkmesh/protocol"
 import { Fifo, kindOf, WRITE } from "@zkmesh/session"
 import { FrameWalk } from "./frames.ts"
+import { changedBy, couldSee, type Scope, seenBy } from "./overtaken.ts"
+import { type Asker, Settling, type Told } from "./Settling.ts"
 import { mayWatch, Watched } from "./Watched.ts"
 
-/** Whole frames for a client, and how many of its requests they answer. */
-export interface Told {
-  readonly bytes: Uint8Array
-  readonly answers: number
-}
-
-export class Carry {
+export class Carry implements Asker {
   readonly password: Uint8Array
   /** Since when it has had no peer; undefined as long as it has one. */
   lostAt: number | undefined
   private connection: Zxid
   private readonly watched = new Watched()
-  private unanswered = new Fifo<ClientRequest>()
+  unanswered = new Fifo<ClientRequest>()
   /** How many of this connection's writes are answered. */
   private answeredWrites = 0
-  /** Answers to writes of the earlier connection, which come first; they have no number in this one. */
-  private earlierAnswers = 0
-  /** The watches are being registered anew: until that is done no answer may reach the client, for events go first. */
-  isRegistering = false
-  private held: Array<Told> = []
+  /** The state that the client has been told of in full: what its replies do not show of it. */
+  private seen: Zxid = 0
+  private readonly settling = new Settling(this)
 
   constructor(password: Uint8Array, connection: Zxid) {
     this.password = password
     this.connection = connection
   }
 
-  /** Whether nothing that matters to the client would be lost on the way. */
-  get canMove(): boolean {
-    return !this.watched.hasLasting
-  }
-
   get resume(): Resume {
     return { connection: this.connection, answered: this.answeredWrites }
+  }
+
+  /** It has moved, and what it is told has to be put into order: see `release`. */
+  get isSettling(): boolean {
+    return !this.settling.isOver
   }
 
   /** The xid of the request that ends the session, if that is the next to be answered. */
@@ -55,7 +49,7 @@ export class Carry {
 
   asked(request: ClientRequest): void {
     this.unanswered.push(request)
-    if (request.op === OpCode.setWatches || request.op === OpCode.setWatches2) this.watched.asked(request)
+    if (isSetWatches(request)) this.watched.asked(request)
   }
 
   /** Takes note of what the client is told. */
@@ -70,10 +64,8 @@ export class Carry {
     for (let answer = 0; answer < answers; answer++) {
       const request = this.unanswered.shift()
       if (request === undefined) throw new Error("a client is answered what it has not asked")
-      if (kindOf(request.op) === WRITE) {
-        if (this.earlierAnswers > 0) this.earlierAnswers--
-        else this.answeredWrites++
-      } else if (mayWatch(request)) {
+      if (kindOf(request.op) === WRITE) this.answeredWrites++
+      else if (mayWatch(request)) {
         walk ??= new FrameWalk(bytes)
         for (; walked <= answer; walked++) this.toAnswer(walk)
         this.watched.answered(request, walk.err)
@@ -85,38 +77,29 @@ export class Carry {
   private toAnswer(walk: FrameWalk): void {
     while (walk.next()) {
       if (!walk.isEvent) return
-      this.watched.told(walk.eventType, walk.eventPath)
+      this.happened(walk.eventType, walk.eventPath, walk.zxid)
     }
   }
 
   private takeEvents(walk: FrameWalk): void {
-    while (walk.next()) if (walk.isEvent) this.watched.told(walk.eventType, walk.eventPath)
+    while (walk.next()) if (walk.isEvent) this.happened(walk.eventType, walk.eventPath, walk.zxid)
   }
 
-  /** While `isRegistering`: what of all this the client is told now. What it did not ask itself is cut out. */
-  release(bytes: Uint8Array, answers: number): ReadonlyArray<Told> {
-    const walk = new FrameWalk(bytes)
-    let hasAnswer = false
-    while (walk.next()) {
-      if (walk.isEvent) this.watched.told(walk.eventType, walk.eventPath)
-      else if (this.earlierAnswers > 0) hasAnswer = true
-      else return this.registered(bytes, walk, answers)
-    }
-    // Answers to what the earlier connection had written, one at a time.
-    if (hasAnswer) this.takeAnswers(bytes, answers)
-    this.held.push({ bytes, answers })
-    return []
+  happened(type: number, path: string, zxid: Zxid): void {
+    this.watched.told(type, path)
+    if (zxid > this.seen) this.seen = zxid
   }
 
-  /** The frame at hand is the answer to the registration: events come first, then what was held back, then the rest. */
-  private registered(bytes: Uint8Array, { start, end }: FrameWalk, answers: number): ReadonlyArray<Told> {
-    const events = { bytes: bytes.subarray(0, start), answers: 0 }
-    const rest = { bytes: bytes.subarray(end), answers: answers - 1 }
-    const told = [events, ...this.held, rest].filter((one) => one.bytes.length > 0)
-    this.isRegistering = false
-    this.held = []
-    if (rest.bytes.length > 0) this.told(rest.bytes, rest.answers)
-    return told
+  answered(request: ClientRequest, err: number, zxid: Zxid, isNumbered: boolean): void {
+    if (zxid > this.seen) this.seen = zxid
+    if (kindOf(request.op) !== WRITE) {
+      if (mayWatch(request)) this.watched.answered(request, err)
+    } else if (isNumbered) this.answeredWrites++
+  }
+
+  /** While `isSettling`: what of all this the client is told now; undefined if it cannot be told what it has missed. */
+  release(bytes: Uint8Array): ReadonlyArray<Told> | undefined {
+    return this.settling.take(bytes)
   }
 
   /**
@@ -124,32 +107,50 @@ export class Carry {
    * Returns what is to be asked there, in order; or why the client cannot be spared the news.
    */
   resumed(connection: Zxid, logged: number, conn: number, lastZxid: Zxid): ReadonlyArray<ClientRequest> | string {
-    const known = logged - this.answeredWrites
-    if (known < 0) return `the log has ${logged} of its requests, but ${this.answeredWrites} were answered`
-    const inLog: Array<ClientRequest> = []
-    const again: Array<ClientRequest> = []
-    for (const request of this.unanswered) {
-      const isDue = inLog.length < known
-      if (isDue && kindOf(request.op) === WRITE) inLog.push(request)
-      // A ping may as well be answered later.
-      else if (!isDue || request.op === OpCode.ping) again.push(request)
-      // What it was to read before its write cannot be read any more: the write is there.
-      else return "it waits for a read from before a write that is in the log"
-    }
-    if (inLog.length < known) return `the log has ${logged} of its requests, which it has not made`
-    this.unanswered = new Fifo()
-    for (const request of [...inLog, ...again]) this.unanswered.push(request)
+    const due = logged - this.answeredWrites
+    if (due < 0) return `the log has ${logged} of its requests, but ${this.answeredWrites} were answered`
+    if (!this.settling.hasAnswers) return "the answers to what it had asked for are lost"
+    const sorted = this.sort(due)
+    if (typeof sorted === "string") return sorted
+    const { inLog, again } = sorted
+    const before = Math.max(lastZxid, this.connection)
     this.connection = connection
     this.answeredWrites = 0
-    this.earlierAnswers = known
     this.lostAt = undefined
-    this.isRegistering = this.watched.size + this.held.length > 0
-    if (this.isRegistering) again.unshift(this.registration(conn, lastZxid))
+    const named = again.filter(isSetWatches)
+    for (const request of named) this.watched.forget(request)
+    const isRegistering = this.watched.size > 0
+    if (isRegistering) again.unshift(this.registration(conn, Math.max(lastZxid, this.seen)))
+    for (const request of named) this.watched.asked(request)
+    this.settling.begin(inLog, isRegistering, before)
     return again
   }
 
-  private registration(conn: number, lastZxid: Zxid): ClientRequest {
-    const body = this.watched.registration(lastZxid)
-    return new ClientRequest(conn, Xid.setWatches, OpCode.setWatches2, body, 0, body.length)
+  /** Of what is not answered: the writes that are in the log, `due` of them without an answer, and what is asked again. */
+  private sort(due: number): { inLog: Array<ClientRequest>; again: Array<ClientRequest> } | string {
+    const { held } = this.settling
+    const inLog: Array<ClientRequest> = []
+    const again: Array<ClientRequest> = []
+    let found = 0
+    let seen: Array<Scope> = []
+    for (const request of this.unanswered) {
+      const isHeld = held.has(request)
+      if (isHeld || (found < due && kindOf(request.op) === WRITE)) {
+        if (!isHeld) found++
+        inLog.push(request)
+        // What it was to read before its write must not show the write.
+        if (seen.length < again.length) seen = again.map(seenBy)
+        const changed = changedBy(request)
+        if (seen.some((scope) => couldSee(scope, changed))) return "it waits for a read from before a write in the log"
+      } else again.push(request)
+    }
+    return found < due ? `the log has ${due - found} of its requests that it has not made` : { inLog, again }
+  }
+
+  private registration(conn: number, zxid: Zxid): ClientRequest {
+    const body = this.watched.registration(zxid)
+    return new ClientRequest(conn, Xid.setWatches, OpCode.resumeWatches, body, 0, body.length)
   }
 }
+
+const isSetWatches = ({ op }: ClientRequest): boolean => op === OpCode.setWatches || op === OpCode.setWatches2

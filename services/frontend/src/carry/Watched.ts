@@ -21,6 +21,8 @@ const ONCE = DATA | EXIST | CHILD
 const PERSISTENT = 8
 const RECURSIVE = 16
 
+const NO_LASTING = { persistent: [], persistentRecursive: [] } as const
+
 /** What an event uses up at its path. */
 const USED: Readonly<Record<number, number>> = {
   [EventType.NodeCreated]: DATA | EXIST,
@@ -58,16 +60,10 @@ export const mayWatch = ({ op, buffer, start, end }: ClientRequest): boolean => 
 
 export class Watched {
   private readonly paths = new Map<string, number>()
-  private lasting = 0
 
   /** Of paths. */
   get size(): number {
     return this.paths.size
-  }
-
-  /** Whether a watch outlives its events: what happens while nobody listens cannot be told later. */
-  get hasLasting(): boolean {
-    return this.lasting > 0
   }
 
   /** A request for which `mayWatch` holds is answered. */
@@ -96,31 +92,28 @@ export class Watched {
 
   /** A client that has reconnected names its watches; those that fire at once are told before the answer. */
   asked(request: ClientRequest): void {
+    this.named(request, (path, bits) => this.add(path, bits))
+  }
+
+  /** It has not been answered, and is asked again. */
+  forget(request: ClientRequest): void {
+    this.named(request, (path, bits) => this.remove(path, bits))
+  }
+
+  private named({ op, buffer, start, end }: ClientRequest, act: (path: string, bits: number) => void): void {
     try {
-      this.register(request)
+      const reader = new JuteReader(buffer, start, end)
+      const isExtended = op === OpCode.setWatches2
+      const list = isExtended ? readSetWatches2Request(reader) : { ...readSetWatchesRequest(reader), ...NO_LASTING }
+      for (const path of list.data) act(path, DATA)
+      for (const path of list.exist) act(path, EXIST)
+      for (const path of list.child) act(path, CHILD)
+      for (const path of list.persistent) act(path, PERSISTENT)
+      for (const path of list.persistentRecursive) act(path, RECURSIVE)
     } catch (error) {
       // Nobody takes a malformed list, so nothing is watched by it; it is read whole before anything is noted here.
       if (!(error instanceof JuteError)) throw error
     }
-  }
-
-  private register({ op, buffer, start, end }: ClientRequest): void {
-    const reader = new JuteReader(buffer, start, end)
-    if (op === OpCode.setWatches2) {
-      const { data, exist, child, persistent, persistentRecursive } = readSetWatches2Request(reader)
-      this.addAll(data, exist, child)
-      for (const path of persistent) this.add(path, PERSISTENT)
-      for (const path of persistentRecursive) this.add(path, RECURSIVE)
-    } else {
-      const { data, exist, child } = readSetWatchesRequest(reader)
-      this.addAll(data, exist, child)
-    }
-  }
-
-  private addAll(data: ReadonlyArray<string>, exist: ReadonlyArray<string>, child: ReadonlyArray<string>): void {
-    for (const path of data) this.add(path, DATA)
-    for (const path of exist) this.add(path, EXIST)
-    for (const path of child) this.add(path, CHILD)
   }
 
   /** The client is told of an event. */
@@ -130,7 +123,6 @@ export class Watched {
 
   private add(path: string, bits: number): void {
     const before = this.paths.get(path) ?? 0
-    if (before < PERSISTENT && bits >= PERSISTENT) this.lasting++
     this.paths.set(path, before | bits)
   }
 
@@ -138,7 +130,6 @@ export class Watched {
     const before = this.paths.get(path)
     if (before === undefined) return
     const after = before & ~bits
-    if (before >= PERSISTENT && after < PERSISTENT) this.lasting--
     if (after === 0) this.paths.delete(path)
     else this.paths.set(path, after)
   }

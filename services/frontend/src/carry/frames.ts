@@ -1,6 +1,8 @@
+import { WORD, type Zxid } from "@zkmesh/numbers"
 import { Xid } from "@zkmesh/protocol"
 
 const XID_AT = 4
+const ZXID_AT = 8
 const ERR_AT = 16
 const BODY_AT = 20
 const PATH_AT = BODY_AT + 8
@@ -31,6 +33,11 @@ export class FrameWalk {
     return this.xid === Xid.notification
   }
 
+  /** -1 for an event that is of no transaction. */
+  get zxid(): Zxid {
+    return this.bytes.readInt32BE(this.start + ZXID_AT) * WORD + this.bytes.readUInt32BE(this.start + ZXID_AT + 4)
+  }
+
   get err(): number {
     return this.bytes.readInt32BE(this.start + ERR_AT)
   }
@@ -43,4 +50,12 @@ export class FrameWalk {
     const length = this.bytes.readInt32BE(this.start + PATH_AT)
     return this.bytes.toString("utf8", this.start + PATH_AT + 4, this.start + PATH_AT + 4 + length)
   }
+}
+
+/** A copy of a reply's frame, with another zxid. */
+export const withZxid = (frame: Uint8Array, zxid: Zxid): Uint8Array => {
+  const copy = Buffer.from(frame)
+  copy.writeInt32BE(Math.floor(zxid / WORD), ZXID_AT)
+  copy.writeUInt32BE(zxid % WORD, ZXID_AT + 4)
+  return copy
 }

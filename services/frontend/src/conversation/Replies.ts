@@ -2,6 +2,7 @@
 import type { SessionToFrontend } from "@zkmesh/messages"
 import { ErrorCode, OpCode } from "@zkmesh/protocol"
 import { type Client, Hold, Phase } from "../Client.ts"
+import type { Carry } from "../carry/Carry.ts"
 import type { Frontend } from "../Frontend.ts"
 import type { Peer } from "../Peer.ts"
 import type { Requests } from "./Requests.ts"
@@ -29,8 +30,8 @@ export class Replies {
           const client = frontend.clients.get(conn)
           if (client?.peer !== peer) continue
           const { carry } = client
-          if (carry?.isRegistering === true) {
-            for (const told of carry.release(bytes, answers)) this.replied(client, told.bytes, told.answers, now)
+          if (carry?.isSettling === true) {
+            this.settle(client, carry, bytes, now)
             continue
           }
           if (carry !== undefined) carry.told(bytes, answers)
@@ -83,6 +84,13 @@ export class Replies {
       const client = clients.get(watch.conn)
       if (client?.peer === peer) tracing.deliveries.came(watch, client, now)
     }
+  }
+
+  private settle(client: Client, carry: Carry, bytes: Uint8Array, now: number): void {
+    const released = carry.release(bytes)
+    if (released === undefined)
+      this.frontend.carrier.giveUp(client, "what has happened to what it watches is not known")
+    else for (const told of released) this.replied(client, told.bytes, told.answers, now)
   }
 
   private replied(client: Client, bytes: Uint8Array, answers: number, now: number): void {
