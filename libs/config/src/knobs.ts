@@ -180,6 +180,7 @@ const own = {
     text,
     ours("URL", "a peer's database; {id} becomes the peer's id; postgres.url.N is peer N's own")
   ),
+  "postgres.password": maybe(text, ours("text", "of the user in postgres.url, where the URL has none")),
   "checkpoint.intervalMs": knob(
     positive,
     "10000",

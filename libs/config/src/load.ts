@@ -9,6 +9,7 @@ import { makeFormatterStandardSchemaV1 } from "effect/SchemaIssue"
 import { ConfigError } from "./errors.ts"
 import { foreign } from "./foreign.ts"
 import { Knobs } from "./knobs.ts"
+import { fileVariables, withFiles } from "./secretFiles.ts"
 import { parseServer, type Server } from "./servers.ts"
 import { didYouMean, type Entry, type Environment, environmentEntries, fileEntries, isFamily } from "./sources.ts"
 
@@ -39,27 +40,39 @@ export interface Sources {
   readonly flags?: ReadonlyArray<Entry>
 }
 
-/** Reads zoo.cfg at `path` (if any) and joins it with the other sources. */
+/**
+ * Reads zoo.cfg at `path` (if any) and joins it with the other sources. Where a variable of the environment ends in
+ * `_FILE`, its value is what that file holds.
+ */
 export const loadConfig = (
   path: string | undefined,
   sources: Omit<Sources, "file">
-): Effect.Effect<Config, ConfigError> => {
-  if (path === undefined) return readConfig(sources)
-  return Effect.gen(function* () {
+): Effect.Effect<Config, ConfigError> =>
+  Effect.gen(function* () {
+    const given = { ...sources, environment: yield* readVariables(sources.environment ?? {}) }
+    if (path === undefined) return yield* readConfig(given)
     const file = yield* readText(path)
     const dynamic = yield* attempt(() => dynamicFileOf(file))
     return yield* readConfig({
-      ...sources,
+      ...given,
       file,
       ...(dynamic === undefined ? {} : { dynamicFile: yield* readText(dynamic) })
     })
   })
-}
 
-const readText = (name: string) =>
+const readVariables = (environment: Environment): Effect.Effect<Environment, ConfigError> =>
+  Effect.gen(function* () {
+    const texts = new Map<string, string>()
+    for (const { path, source } of fileVariables(environment)) {
+      texts.set(source, (yield* readText(path, `${source}: ${path}`)).text)
+    }
+    return yield* attempt(() => withFiles(environment, texts))
+  })
+
+const readText = (name: string, source = name) =>
   Effect.tryPromise({
     try: async () => ({ name, text: await readFile(name, "utf8") }),
-    catch: (cause) => new ConfigError({ key: "", reason: cannotRead(cause), source: name })
+    catch: (cause) => new ConfigError({ key: "", reason: cannotRead(cause), source })
   })
 
 const dynamicFileOf = ({ name, text }: { readonly name: string; readonly text: string }): string | undefined =>
@@ -257,8 +270,13 @@ export const sessionTimeouts = (knobs: Knobs): { readonly minMs: number; readonl
   maxMs: knobs.maxSessionTimeout === -1 ? knobs.tickTime * 20 : knobs.maxSessionTimeout
 })
 
-/** The URL of a peer's database: its own, or the common one with the peer's id in it. */
+/** The URL of a peer's database: its own, or the common one with the peer's id in it; with postgres.password if it has none. */
 export const postgresUrlOf = (
   { knobs, postgresUrls }: Pick<Config, "knobs" | "postgresUrls">,
   sid: Sid
-): string | undefined => postgresUrls.get(sid) ?? knobs["postgres.url"]?.replaceAll("{id}", String(sid))
+): string | undefined => {
+  const url = postgresUrls.get(sid) ?? knobs["postgres.url"]?.replaceAll("{id}", String(sid))
+  const password = knobs["postgres.password"]
+  if (url === undefined || password === undefined) return url
+  return url.replace(/^(\w+:\/\/[^:@/]+)@/, (_, user: string) => `${user}:${encodeURIComponent(password)}@`)
+}

@@ -38,6 +38,10 @@ export const fileEntries = (text: string, name: string): ReadonlyArray<Entry> =>
 /** `postgres.url` → `ZKMESH_POSTGRES_URL`. */
 export const variableOf = (key: string): string => `ZKMESH_${key.replaceAll(".", "_").toUpperCase()}`
 
+/** True for a variable that a knob or a family of keys reads. */
+export const isVariable = (variable: string): boolean =>
+  familyOf(variable) !== undefined || Object.keys(Knobs.fields).some((key) => variableOf(key) === variable)
+
 /** The variables of ZooKeeper's container image that mean something here. */
 const IMAGE: Readonly<Record<string, string>> = {
   ZOO_MY_ID: "peer.id",

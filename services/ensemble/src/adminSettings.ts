@@ -6,7 +6,7 @@ import type { AdminSettings } from "@zkmesh/service-admin"
 import type { Frontends } from "@zkmesh/service-frontend"
 import { storeKind } from "./stores.ts"
 
-const SECRET = /password|token|superDigest|postgres\.url/i
+const SECRET = /password|token|superDigest|sasl\.users|postgres\.url/i
 const HIDDEN = "***"
 
 /** Where the checkpoint and the log of a peer are; nothing for a frontend that belongs to none. */

@@ -7,7 +7,7 @@ import { peerId } from "./server.ts"
 import { storeKind } from "./stores.ts"
 
 /** Values that do not belong on a screen. */
-const SECRET = /password|token|digest/i
+const SECRET = /password|token|digest|sasl\.users/i
 /** Nor what is in a URL between the user and the host. */
 const withoutPassword = (text: string): string => text.replace(/^(\w+:\/\/[^:@/]*):[^@/]*@/, "$1:***@")
 
