@@ -64,9 +64,13 @@ export class Authority {
     return join(this.directory, "ca.pem")
   }
 
-  issue(name: string, subject: string, options: { readonly isExpired?: boolean } = {}): Issued {
+  issue(
+    name: string,
+    subject: string,
+    options: { readonly isExpired?: boolean; readonly names?: string } = {}
+  ): Issued {
     const file = (end: string) => join(this.directory, `${name}.${end}`)
-    const names = ["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+    const names = ["-addext", `subjectAltName=${options.names ?? "IP:127.0.0.1,DNS:localhost"}`]
     openssl("req", ...KEY, "-subj", subject, ...names, "-keyout", file("key"), "-out", file("csr"))
     const dates = options.isExpired === true ? ["-startdate", "20200101000000Z", "-enddate", "20200102000000Z"] : []
     this.ca("-in", file("csr"), "-out", file("pem"), "-notext", ...dates)
@@ -85,10 +89,4 @@ export class Authority {
   private ca(...args: ReadonlyArray<string>): void {
     openssl("ca", "-batch", "-config", join(this.directory, "ca.cnf"), ...args)
   }
-}
-
-export const pkcs12 = ({ certFile, keyFile }: Issued, password: string): Buffer => {
-  const out = `${certFile}.p12`
-  openssl("pkcs12", "-export", "-in", certFile, "-inkey", keyFile, "-passout", `pass:${password}`, "-out", out)
-  return readFileSync(out)
 }

@@ -6,7 +6,7 @@ import { OpCode } from "@zkmesh/protocol"
 import { Effect } from "effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { TlsError, type TlsMaterial } from "../src/index.ts"
-import { Authority, type Issued, pkcs12 } from "./authority.ts"
+import { Authority, type Issued } from "./authority.ts"
 import { type RawClient, withFrontend } from "./harness.ts"
 
 let directory: string
@@ -58,6 +58,23 @@ describe("clients' certificates", () => {
     })
   }
 
+  it("may have to name where they come from", () => {
+    const elsewhere = ours.issue("elsewhere", "/CN=alice", { names: "DNS:elsewhere.example" })
+    const local = ours.issue("local", "/CN=alice", { names: "DNS:localhost" })
+    const trust = { cert: server.cert, key: server.key, ca: ours.cert, clientAuth: "need" } as const
+    const known = (issued: Issued) => ({ ca: ours.cert, cert: issued.cert, key: issued.key })
+    return withFrontend({ tls: { ...trust, verifyHost: { reverseDns: false } } }, async ({ client }) => {
+      for (const one of [elsewhere, local]) await refused(client(known(one)))
+      await client(known(alice)).open()
+    }).then(() =>
+      withFrontend({ tls: { ...trust, verifyHost: { reverseDns: true } } }, async ({ client }) => {
+        await refused(client(known(elsewhere)))
+        // The address 127.0.0.1 has the name localhost.
+        for (const one of [local, alice]) await client(known(one)).open()
+      })
+    )
+  })
+
   it("may name the one who may do everything", () =>
     withFrontend(
       {
@@ -77,16 +94,6 @@ describe("clients' certificates", () => {
 })
 
 describe("a server's certificate", () => {
-  it("may come in a PKCS #12 file", () =>
-    withFrontend(
-      { tls: { pfx: pkcs12(server, "se cret"), passphrase: "se cret", clientAuth: "none" } },
-      async ({ client }) => {
-        const raw = client({ ca: ours.cert })
-        await raw.open()
-        assert.strictEqual(shown(raw), "CN=localhost")
-      }
-    ))
-
   it("is shown by the TLS versions and suites that are asked for, and no others", () =>
     withFrontend(
       {

@@ -2,12 +2,10 @@ import { Data, type Effect } from "effect"
 
 /** What proves a server, and whom it trusts: as `node:tls` takes it. */
 export interface TlsMaterial {
-  /** PEM texts: the certificate chain and its key. */
-  readonly cert?: string | undefined
-  readonly key?: string | undefined
-  /** Both of them in one PKCS #12 file, instead. */
-  readonly pfx?: Uint8Array | undefined
-  /** Of the key, or of the PKCS #12 file. */
+  /** PEM texts: the certificate chain and its key, or several such pairs, with different kinds of keys. */
+  readonly cert?: string | ReadonlyArray<string> | undefined
+  readonly key?: string | ReadonlyArray<string> | undefined
+  /** Of the key. */
   readonly passphrase?: string | undefined
   /** PEM text: who may sign clients' certificates. */
   readonly ca?: string | undefined
@@ -30,6 +28,8 @@ export interface TlsSource {
 export interface FrontendTls extends TlsMaterial {
   /** Whether clients have to prove who they are: `need` turns away those without a certificate that `ca` has signed. */
   readonly clientAuth: "none" | "want" | "need"
+  /** A client's certificate has to name its address, or a name that this address has; undefined: any name will do. */
+  readonly verifyHost?: { readonly reverseDns: boolean } | undefined
   /** True: clients without TLS come in by the same port. */
   readonly unified?: boolean | undefined
   /** Read when the frontend starts, and again when it has changed; connections that are open stay as they are. */
