@@ -20,24 +20,30 @@ const scriptFor = (release: Release) => scenarios.filter(({ skippedBy }) => skip
 const played = placements.filter(({ isLong }) => ASKS_ALL || !isLong)
 
 describe("the client protocol, frame by frame", () => {
-  const running: Array<Target> = []
   const ours = new Map<string, ReadonlyArray<Step>>()
   const theirs = new Map<Release, ReadonlyArray<Step>>()
+  let running: Array<Target> = []
+
+  /** Plays it, and then leaves the machine to the next. */
+  const playTo = async (starting: Promise<Target>, script: typeof scenarios): Promise<ReadonlyArray<Step>> => {
+    const target = await starting
+    running.push(target)
+    const steps = await play(target.ports[0]!, script)
+    running = running.filter((one) => one !== target)
+    await target.stop()
+    return steps
+  }
 
   beforeAll(async () => {
-    const keep = async <A extends Target>(starting: Promise<A>): Promise<A> => {
-      const one = await starting
-      running.push(one)
-      return one
+    const playOurs = async () => {
+      for (const { placement, start } of played) ours.set(placement, await playTo(start(), scenarios))
     }
-    const playTo = async (starting: Promise<Target>, script: typeof scenarios) =>
-      play((await keep(starting)).ports[0]!, script)
-    await Promise.all([
-      ...played.map(async ({ placement, start }) => ours.set(placement, await playTo(start(), scenarios))),
-      playTo(startZooKeeper(), scriptFor("3.8")).then((steps) => theirs.set("3.8", steps)),
-      ASKS_ALL &&
-        playTo(newerClassPath().then(startZooKeeper), scriptFor("3.9")).then((steps) => theirs.set("3.9", steps))
-    ])
+    const playTheirs = async () => {
+      theirs.set("3.8", await playTo(startZooKeeper(), scriptFor("3.8")))
+      if (!ASKS_ALL) return
+      theirs.set("3.9", await playTo(newerClassPath().then(startZooKeeper), scriptFor("3.9")))
+    }
+    await Promise.all([playOurs(), playTheirs()])
   }, 900_000)
   afterAll(() => Promise.all(running.map((one) => one.stop())))
 
