@@ -19,8 +19,11 @@ export type ZnodeToBroadcast =
       readonly _tag: "Propose"
       readonly epoch: number
       readonly batch: TxnBatch
-      /** Nobody at another peer waits for it: the word of its commit may ride with the next proposal. */
-      readonly patient?: boolean
+      /**
+       * The one other peer whose clients wait for it; 0: nobody at another peer does, so that the word of its commit may
+       * ride with the next proposal; undefined: several, or who knows.
+       */
+      readonly waiter?: Sid | undefined
       readonly traces?: ReadonlyArray<TracedTxn> | undefined
     }
   /** Applied so far: opens the window for more; `digest` whenever its zxid's counter is a multiple of 128. */
@@ -107,6 +110,8 @@ export type FanOut =
       /** The last zxid before this batch: a learner that has not got it has a gap. */
       readonly previous: Zxid
       readonly batch: TxnBatch
+      /** Voters whose word is not needed: they may write it to the disk with what comes next. */
+      readonly spared?: ReadonlyArray<Sid> | undefined
       readonly traces?: ReadonlyArray<TracedTxn> | undefined
     }
   | {

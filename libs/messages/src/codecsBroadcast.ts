@@ -1,5 +1,6 @@
 /** Between broadcast and its own znode, a learner and its leader, and the fan-out. */
 import type { ByteReader, ByteWriter } from "@zkmesh/bus"
+import type { Sid } from "@zkmesh/numbers"
 import type {
   BroadcastToZnode,
   FanOut,
@@ -21,19 +22,41 @@ const writeDigest = (digest: TreeDigest | undefined, writer: ByteWriter): void =
 const readDigest = (reader: ByteReader): TreeDigest | undefined =>
   readBoolean(reader) ? { zxid: reader.f64(), digest: reader.f64() } : undefined
 
+/** On the wire, for peers whose number or names are not told. */
+const MANY = -1
+
+const readWaiter = (reader: ByteReader): Sid | undefined => {
+  const waiter = reader.f64()
+  return waiter === MANY ? undefined : waiter
+}
+
+const writeSids = (sids: ReadonlyArray<Sid> | undefined, writer: ByteWriter): void => {
+  writer.u32(sids?.length ?? 0)
+  if (sids !== undefined) for (const sid of sids) writer.f64(sid)
+}
+
+const readSids = (reader: ByteReader): ReadonlyArray<Sid> => {
+  const count = reader.u32()
+  return count === 0 ? NOBODY : Array.from({ length: count }, () => reader.f64())
+}
+
+const NOBODY: ReadonlyArray<Sid> = []
+
+const withSpared = (spared: ReadonlyArray<Sid>) => (spared.length === 0 ? {} : { spared })
+
 const preparedBatch: Form<Extract<ZnodeToBroadcast, { _tag: "Propose" }>> = {
   code: 1,
   write: (message, writer) => {
     writer.f64(message.epoch)
     writeBatch(message.batch, writer)
-    writeBoolean(message.patient === true, writer)
+    writer.f64(message.waiter ?? MANY)
     writeTxnTraces(message.traces, writer)
   },
   read: (reader) => ({
     _tag: "Propose",
     epoch: reader.f64(),
     batch: readBatch(reader),
-    patient: readBoolean(reader),
+    waiter: readWaiter(reader),
     ...withTraces(readTxnTraces(reader))
   })
 }
@@ -90,6 +113,7 @@ const proposal: Form<Extract<FanOut, { _tag: "Propose" }>> = {
     writer.f64(message.epoch)
     writer.f64(message.previous)
     writeBatch(message.batch, writer)
+    writeSids(message.spared, writer)
     writeTxnTraces(message.traces, writer)
   },
   read: (reader) => ({
@@ -98,6 +122,7 @@ const proposal: Form<Extract<FanOut, { _tag: "Propose" }>> = {
     epoch: reader.f64(),
     previous: reader.f64(),
     batch: readBatch(reader),
+    ...withSpared(readSids(reader)),
     ...withTraces(readTxnTraces(reader))
   })
 }

@@ -201,12 +201,19 @@ const readEvents = (reader: ByteReader): ReadonlyArray<ChangeEvent> => {
 }
 
 type SessionChange = NonNullable<AppliedTxn["sessionChange"]>
-const CHANGES: ReadonlyArray<SessionChange["kind"]> = ["created", "attached", "closed"]
+const CHANGES: ReadonlyArray<SessionChange["kind"]> = ["created", "attached", "closed", "restored"]
 
 const writeChange = (change: SessionChange, writer: ByteWriter): void => {
   writer.u8(CHANGES.indexOf(change.kind))
   if (change.kind === "closed") {
     writer.f64(change.id)
+    return
+  }
+  if (change.kind === "restored") {
+    writer.u32(change.closed.length)
+    for (const id of change.closed) writer.f64(id)
+    writer.u32(change.opened.length)
+    for (const record of change.opened) writeRecord(record, writer)
     return
   }
   writeRecord(change.record, writer)
@@ -231,6 +238,10 @@ const readChange = (reader: ByteReader): SessionChange => {
   const kind = CHANGES[reader.u8()]
   if (kind === undefined) throw new CorruptMessage("a change of a session is unknown")
   if (kind === "closed") return { kind, id: reader.f64() }
+  if (kind === "restored") {
+    const closed = Array.from({ length: reader.u32() }, () => reader.f64())
+    return { kind, closed, opened: Array.from({ length: reader.u32() }, () => readRecord(reader)) }
+  }
   const record = readRecord(reader)
   return readBoolean(reader) ? { kind, record, resumed: readResumed(reader) } : { kind, record }
 }

@@ -82,6 +82,12 @@ export interface AppliedTxn {
         readonly resumed?: Resumed | undefined
       }
     | { readonly kind: "closed"; readonly id: SessionId }
+    /** The table is a snapshot's now, but for the session that has asked for it: these have ended, these are back. */
+    | {
+        readonly kind: "restored"
+        readonly closed: ReadonlyArray<SessionId>
+        readonly opened: ReadonlyArray<SessionRecord>
+      }
     | undefined
 }
 

@@ -265,7 +265,7 @@ export const samples = {
   ],
   znodeToBroadcast: (draw: Draw): ReadonlyArray<ZnodeToBroadcast> => [
     { _tag: "Hello", applied: draw.zxid() },
-    { _tag: "Propose", epoch: draw.u32(), batch: batch(draw), patient: draw.below(2) === 1 },
+    { _tag: "Propose", epoch: draw.u32(), batch: batch(draw), waiter: draw.below(4) },
     { _tag: "Applied", zxid: draw.zxid(), digest: digest(draw) },
     { _tag: "Checkpointed", zxid: draw.zxid() }
   ],

@@ -34,6 +34,8 @@ interface Asker {
   outbox: Array<PrepareToSession>
 }
 
+const sizeOf = (message: SessionToPrepare): number => (message._tag === "Writes" ? message.requests.length : 1)
+
 const reject = (asker: Asker, { token, session }: OpenRequest, reason: "ahead" | "expired" | "moved"): void =>
   void asker.outbox.push({ _tag: "Rejected", token, session, connection: 0, seq: 0, reason })
 
@@ -50,10 +52,12 @@ export class Leading {
   /** Proposed, not applied yet. */
   private inFlight: Array<{ readonly last: Zxid; readonly bytes: number }> = []
   private inFlightBytes = 0
-  /** Somebody at another peer waits for what is being prepared. */
-  private isAwaited = false
+  /** The other peer whose clients wait for what is being prepared; 0: nobody's, undefined: several. */
+  private waiter: Sid | undefined = 0
   private role: RoleChange
   private nextSweepMs = 0
+  /** A restore stands alone: who waits for all that is in flight to be applied, or the zxid of the one in flight. */
+  private alone: { readonly asker: LinkId } | { readonly at: Zxid } | undefined
   /** Counts for an operator. */
   readonly counters = { requests: 0, rejected: 0, lastBatch: 0, minBatch: 0, maxBatch: 0, swept: 0 }
 
@@ -86,14 +90,21 @@ export class Leading {
     this.proposals = []
     this.traces = undefined
     this.closing = []
+    this.alone = undefined
   }
 
   opened(link: LinkId): void {
     this.askers.set(link, { epoch: 0, peer: 0, waiting: [], requests: 0, outbox: [] })
   }
 
+  /** Those who had to wait for it go on with the next message, or the next tick. */
   broken(link: LinkId): void {
     this.askers.delete(link)
+    this.letGo(link)
+  }
+
+  private letGo(link: LinkId): void {
+    if (this.alone !== undefined && "asker" in this.alone && this.alone.asker === link) this.alone = undefined
   }
 
   /** Who is connected and up to date: a new ensemble needs a quorum of these. */
@@ -105,10 +116,12 @@ export class Leading {
   clear(): ReadonlyArray<LinkId> {
     const links = [...this.askers.keys()]
     this.askers.clear()
+    this.alone = undefined
     return links
   }
 
   private break(link: LinkId, detail: string): void {
+    this.letGo(link)
     if (this.askers.delete(link)) this.breaks.push({ link, detail })
   }
 
@@ -142,14 +155,26 @@ export class Leading {
         asker.epoch = message.epoch
         asker.peer = message.peer
         this.settle(link, asker)
-      } else if (this.mayPrepare(asker) && asker.waiting.length === 0) this.handle(link, asker, message, wallMs)
-      else this.wait(link, asker, message)
+      } else if (this.mayPrepare(link, asker) && asker.waiting.length === 0) {
+        const rest = this.handle(link, asker, message, wallMs)
+        if (rest !== undefined) this.wait(link, asker, rest)
+      } else this.wait(link, asker, message)
       if (!this.askers.has(link)) return
     }
   }
 
-  private mayPrepare(asker: Asker): boolean {
-    return this.isLeading && asker.epoch === this.role.epoch && this.hasRoom()
+  private mayPrepare(link: LinkId, asker: Asker): boolean {
+    const isTurn = this.isLeading && asker.epoch === this.role.epoch && this.hasRoom()
+    return isTurn && (this.alone === undefined || this.isAlone(link))
+  }
+
+  /** Whether it is the link's turn to restore: only its own, and only once everything else is done. */
+  private isAlone(link: LinkId): boolean {
+    return "asker" in this.alone! && this.alone.asker === link && this.isIdle()
+  }
+
+  private isIdle(): boolean {
+    return this.inFlight.length === 0 && this.preparer.pendingBytes === 0
   }
 
   private hasRoom(): boolean {
@@ -158,31 +183,60 @@ export class Leading {
 
   private wait(link: LinkId, asker: Asker, message: SessionToPrepare): void {
     asker.waiting.push(message)
-    asker.requests += message._tag === "Writes" ? message.requests.length : 1
+    asker.requests += sizeOf(message)
     if (asker.requests > MAX_WAITING) this.break(link, `${asker.requests} requests are waiting`)
   }
 
-  private handle(link: LinkId, asker: Asker, message: SessionToPrepare, wallMs: number): void {
-    if (message._tag === "Hello") return
-    const isElsewhere = asker.peer !== this.options.sid
+  /** Returns what has to wait for the requests before it, or for the restore that it follows. */
+  private handle(link: LinkId, asker: Asker, message: SessionToPrepare, wallMs: number): SessionToPrepare | undefined {
+    if (message._tag === "Hello") return undefined
     if (message._tag === "Open") {
-      this.isAwaited ||= isElsewhere
+      this.waitedForBy(asker.peer)
       const verdict = this.preparer.open(message, wallMs)
       if (message.trace !== undefined && verdict === "prepared") this.noteTrace(message.trace)
       this.verdictOnOpen(link, asker, message, verdict)
-      return
+      return undefined
     }
-    for (const request of message.requests) {
-      this.isAwaited ||= isElsewhere
+    const { requests } = message
+    for (let i = 0; i < requests.length; i++) {
+      const request = requests[i]!
+      if (request.op === OpCode.restore) {
+        const rest = requests.slice(this.restore(link, asker, request, wallMs) ? i + 1 : i)
+        return rest.length === 0 ? undefined : { _tag: "Writes", requests: rest }
+      }
+      this.waitedForBy(asker.peer)
       const isReconfig = request.op === OpCode.reconfig
       // Whoever takes it into its log finds it without looking at every transaction: it travels alone.
       if (isReconfig) this.propose()
       const verdict = this.preparer.prepare(request, wallMs)
       if (verdict !== "prepared") this.verdictOnWrite(link, asker, request, verdict)
       else if (request.trace !== undefined) this.noteTrace(request.trace)
-      if (!this.askers.has(link)) return
+      if (!this.askers.has(link)) return undefined
       if (isReconfig || this.preparer.pendingBytes >= MAX_BATCH_BYTES) this.propose()
     }
+    return undefined
+  }
+
+  /** False if it is not its turn yet: nobody else has one before it. */
+  private restore(link: LinkId, asker: Asker, request: WriteRequest, wallMs: number): boolean {
+    if (!this.isIdle()) {
+      this.propose()
+      this.alone = { asker: link }
+      return false
+    }
+    this.waitedForBy(asker.peer)
+    const verdict = this.preparer.prepare(request, wallMs)
+    if (verdict === "prepared") this.alone = { at: this.preparer.last }
+    else {
+      this.alone = undefined
+      this.verdictOnWrite(link, asker, request, verdict)
+    }
+    this.propose()
+    return true
+  }
+
+  private waitedForBy(peer: Sid): void {
+    if (peer !== this.options.sid && this.waiter !== peer) this.waiter = this.waiter === 0 ? peer : undefined
   }
 
   /** The transaction prepared last is a sampled one. */
@@ -222,8 +276,8 @@ export class Leading {
     if (batch === undefined) return
     const size = batch.bytes.length
     const { traces } = this
-    const proposal = { _tag: "Propose", epoch: this.role.epoch, batch, patient: !this.isAwaited } as const
-    this.isAwaited = false
+    const proposal = { _tag: "Propose", epoch: this.role.epoch, batch, waiter: this.waiter } as const
+    this.waiter = 0
     this.traces = undefined
     this.proposals.push(traces === undefined ? proposal : { ...proposal, traces })
     this.inFlight.push({ last: batch.last, bytes: size })
@@ -244,17 +298,27 @@ export class Leading {
       this.inFlightBytes -= this.inFlight[done++]!.bytes
     if (done > 0) this.inFlight = this.inFlight.slice(done)
     if (this.closing.length > 0) this.tellClosed(zxid)
+    if (this.alone !== undefined) this.wasAlone(zxid)
     this.goOn(wallMs)
+  }
+
+  private wasAlone(zxid: Zxid): void {
+    if (!("at" in this.alone!) || this.alone.at > zxid) return
+    this.preparer.restored()
+    this.alone = undefined
   }
 
   /** Prepares what has been waiting. */
   private goOn(wallMs: number): void {
     for (const [link, asker] of this.askers) {
       let next = 0
-      while (next < asker.waiting.length && this.askers.has(link) && this.mayPrepare(asker)) {
+      while (next < asker.waiting.length && this.askers.has(link) && this.mayPrepare(link, asker)) {
         const message = asker.waiting[next++]!
-        asker.requests -= message._tag === "Writes" ? message.requests.length : 1
-        this.handle(link, asker, message, wallMs)
+        const rest = this.handle(link, asker, message, wallMs)
+        asker.requests -= sizeOf(message)
+        if (rest === undefined) continue
+        asker.requests += sizeOf(rest)
+        asker.waiting[--next] = rest
       }
       if (next > 0) asker.waiting = asker.waiting.slice(next)
     }
@@ -262,7 +326,10 @@ export class Leading {
 
   /** Deletes what has outlived itself, when it is time to look. */
   tick(nowMs: number, wallMs: number): void {
-    if (!this.isLeading || nowMs < this.nextSweepMs) return
+    if (!this.isLeading) return
+    // Whoever waited to restore may have gone without a word more.
+    if (this.alone === undefined) this.goOn(wallMs)
+    if (this.alone !== undefined || nowMs < this.nextSweepMs) return
     this.nextSweepMs = nowMs + this.options.containerCheckIntervalMs
     this.counters.swept += this.preparer.sweep(wallMs, this.options.containerMaxPerCheck)
   }

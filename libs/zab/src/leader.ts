@@ -12,6 +12,7 @@ import type { TxnBatch } from "@zkmesh/txn"
 import { invariant } from "./invariant.ts"
 import { LearnerHandle } from "./learnerHandle.ts"
 import { Liveness } from "./liveness.ts"
+import { Sparing } from "./sparing.ts"
 import type { PeerState } from "./state.ts"
 import { LearnerSync } from "./sync.ts"
 import type { LinkId, Phase, ReadOp, WriteOp } from "./types.ts"
@@ -30,6 +31,7 @@ export class Leader {
   /** Voters that cannot count in this epoch: their history is better, or they have promised it to somebody else. */
   private readonly lost = new Set<Sid>()
   private readonly liveness: Liveness
+  private readonly sparing: Sparing
   private readonly voting: Voting
   private epochIsDurable = false
   private waiting: WriteOp | undefined
@@ -47,7 +49,8 @@ export class Leader {
     this.historyEpoch = state.currentEpoch
     this.startedAt = state.now
     this.liveness = new Liveness(state, this)
-    this.voting = new Voting(state, this.learners)
+    this.sparing = new Sparing(state, this.learners)
+    this.voting = new Voting(state, this.learners, this.sparing)
     this.infos.set(state.config.sid, state.acceptedEpoch)
     this.tryEpoch()
   }
@@ -287,7 +290,7 @@ export class Leader {
   }
 
   /** From the own znode; anything of another reign has been overtaken by events and is asked for again. */
-  propose(epoch: number, batch: TxnBatch, isPatient: boolean): void {
+  propose(epoch: number, batch: TxnBatch, waiter?: Sid): void {
     const { state } = this
     if (this.phase !== "broadcast" || epoch !== this.epoch) {
       invariant(epoch <= state.currentEpoch, () => `the znode proposes in epoch ${epoch}, which has not come`)
@@ -301,10 +304,12 @@ export class Leader {
       state.doubts(`epoch ${epoch} has no zxids left`)
       return
     }
-    if (!isPatient) this.awaited = batch.last
+    if (waiter !== 0) this.awaited = batch.last
     // What is committed and not said yet rides along.
     this.sayCommit()
-    this.publish({ _tag: "Propose", leader: state.config.sid, epoch, previous, batch })
+    const isLone = waiter !== undefined && previous === state.committed
+    const spared = isLone ? this.sparing.of(waiter) : undefined
+    this.publish({ _tag: "Propose", leader: state.config.sid, epoch, previous, batch, spared })
     // Whoever is added or removed by it waits for it.
     if (state.accept(batch) !== undefined) this.awaited = batch.last
     state.counters.proposed(batch.count, batch.bytes.length)
@@ -318,6 +323,7 @@ export class Leader {
       return
     }
     learner.acked = zxid
+    if (learner.votes) this.sparing.acknowledged(learner.sid, zxid)
   }
 
   /** Zab.tla LeaderProcessACK, once per pass: everything that a quorum has durably, in one message. */
@@ -328,7 +334,7 @@ export class Leader {
     if (reached === undefined || reached <= state.committed) return
     state.commitTo(reached)
     if (this.said < this.awaited) this.publishCommit()
-    else state.emit({ _tag: "Linger" })
+    else state.emit({ _tag: "Linger", with: "commit" })
     if (counterOf(reached) >= state.config.counterLimit) state.doubts(`epoch ${this.epoch} is used up`)
   }
 

@@ -12,11 +12,11 @@ import { parseConfiguration } from "@zkmesh/membership"
 import type { FanOut, LeaderToLearner, LearnerToLeader } from "@zkmesh/messages"
 import { hex, type Sid, type Zxid } from "@zkmesh/numbers"
 import type { TxnBatch } from "@zkmesh/txn"
+import { EarlyProposals, type Proposal } from "./early.ts"
 import { InvariantBroken } from "./invariant.ts"
+import { Pace } from "./pace.ts"
 import type { PeerState } from "./state.ts"
 import type { LinkId, Phase, WriteOp } from "./types.ts"
-
-type Proposal = Extract<FanOut, { _tag: "Propose" }>
 
 type Stage =
   /** The link is not open yet. */
@@ -51,10 +51,9 @@ export class Learner {
   /** The whole snapshot has come. */
   private isRestored = false
   private newLeaderLast: Zxid = 0
-  /** What the fan-out has brought before its turn, oldest first. */
-  private early: Array<Proposal> = []
-  private earlyBytes = 0
+  private readonly early: EarlyProposals
   private earlyCommit: Zxid = 0
+  private readonly pace: Pace
   private waiting: WriteOp | undefined
   private heardAt: number
   private readonly startedAt: number
@@ -66,6 +65,8 @@ export class Learner {
     this.state = state
     this.leader = leader
     this.nextLink = nextLink
+    this.early = new EarlyProposals(state.config.windowBytes)
+    this.pace = new Pace(state)
     this.link = 0
     this.startedAt = state.now
     this.heardAt = state.now
@@ -205,10 +206,7 @@ export class Learner {
     }
     this.stage = "joined"
     this.tell({ _tag: "AckNewLeader", epoch: this.epoch })
-    const early = this.early
-    this.early = []
-    this.earlyBytes = 0
-    for (const proposal of early) this.propose(proposal.previous, proposal.batch)
+    for (const proposal of this.early.take()) this.propose(proposal)
     this.checkHole()
   }
 
@@ -242,8 +240,8 @@ export class Learner {
     this.heardAt = this.state.now
     const isJoined = this.stage === "joined" || this.stage === "serving"
     if (message._tag === "Propose") {
-      if (isJoined) this.propose(message.previous, message.batch)
-      else this.keepEarly(message)
+      if (isJoined) this.propose(message)
+      else this.early.keep(message)
       return
     }
     if (message.zxid > this.earlyCommit) this.earlyCommit = message.zxid
@@ -253,13 +251,14 @@ export class Learner {
     if (message.digest !== undefined) this.state.feed.digest(message.digest)
   }
 
-  private propose(previous: Zxid, batch: TxnBatch): void {
+  private propose({ previous, batch, spared }: Proposal): void {
     const { state } = this
     if (batch.last <= state.log.last) return
     if (previous !== state.log.last) {
       state.doubts(`a proposal follows ${hex(previous)}, but the log ends at ${hex(state.log.last)}`)
       return
     }
+    this.pace.proposed(spared?.includes(state.config.sid) === true)
     state.accept(batch)
     state.counters.proposed(batch.count, batch.bytes.length)
   }
@@ -270,15 +269,6 @@ export class Learner {
     if (this.earlyCommit > log.last) {
       this.state.doubts(`${hex(this.earlyCommit)} is committed, but the log ends at ${hex(log.last)}`)
     }
-  }
-
-  /** Before NewLeader nobody knows which of these are new; the oldest are the likeliest to come by Sync as well. */
-  private keepEarly(proposal: Proposal): void {
-    this.early.push(proposal)
-    this.earlyBytes += proposal.batch.bytes.length
-    let drop = 0
-    while (this.earlyBytes > this.state.config.windowBytes) this.earlyBytes -= this.early[drop++]!.batch.bytes.length
-    if (drop > 0) this.early.splice(0, drop)
   }
 
   /** A write of this peer has ended; the state knows already. */
@@ -355,8 +345,12 @@ export class Learner {
 
   /** What may go to the disk: an observer logs nothing that is not committed, except what it was synchronised with. */
   private get appendLimit(): Zxid {
-    if (!this.state.observer || this.stage === "diff" || this.stage === "joining") return Number.POSITIVE_INFINITY
-    return Math.max(this.state.committed, this.newLeaderLast)
+    if (this.stage === "diff" || this.stage === "joining") return Number.POSITIVE_INFINITY
+    return this.state.observer ? Math.max(this.state.committed, this.newLeaderLast) : this.pace.limit
+  }
+
+  lingered(): void {
+    this.pace.lingered()
   }
 
   tick(): void {

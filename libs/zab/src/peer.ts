@@ -151,6 +151,7 @@ export class Peer {
         return
       case "Lingered":
         this.leader?.sayCommit()
+        this.learner?.lingered()
         return
       case "Tick":
         this.leader?.tick()
@@ -231,7 +232,7 @@ export class Peer {
     const { state } = this
     switch (message._tag) {
       case "Propose":
-        if (this.leader !== undefined) this.leader.propose(message.epoch, message.batch, message.patient === true)
+        if (this.leader !== undefined) this.leader.propose(message.epoch, message.batch, message.waiter)
         // Else it was prepared in a reign that is over: its session asks again once there is a leader.
         else invariant(message.epoch <= state.currentEpoch, `the znode proposes in epoch ${message.epoch}`)
         return

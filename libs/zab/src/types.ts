@@ -128,8 +128,8 @@ export type Output =
   | { readonly _tag: "BreakZnode"; readonly link: LinkId; readonly detail: string }
   | { readonly _tag: "ToElection"; readonly message: BroadcastToElection }
   /** For the operator: why a peer looks again, why a link was broken. */
-  /** A commit waits to be told along with a proposal: say `Lingered` in a moment. One at a time is enough. */
-  | { readonly _tag: "Linger" }
+  /** A commit waits to be told, or an append to be made, along with what comes next: say `Lingered` in a moment. */
+  | { readonly _tag: "Linger"; readonly with: "commit" | "append" }
   | { readonly _tag: "Note"; readonly text: string }
 
 export type Phase = "discovery" | "synchronization" | "broadcast"

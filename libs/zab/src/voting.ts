@@ -2,6 +2,7 @@
 import { type Quorum, withVersion } from "@zkmesh/membership"
 import { type Sid, type Zxid, zxid } from "@zkmesh/numbers"
 import type { LearnerHandle } from "./learnerHandle.ts"
+import type { Sparing } from "./sparing.ts"
 import type { PeerState } from "./state.ts"
 import type { LinkId } from "./types.ts"
 
@@ -9,13 +10,17 @@ export class Voting {
   private readonly state: PeerState
   private readonly learners: ReadonlyMap<LinkId, LearnerHandle>
 
-  constructor(state: PeerState, learners: ReadonlyMap<LinkId, LearnerHandle>) {
+  private readonly sparing: Sparing
+
+  constructor(state: PeerState, learners: ReadonlyMap<LinkId, LearnerHandle>, sparing: Sparing) {
     this.state = state
     this.learners = learners
+    this.sparing = sparing
   }
 
   /** The configuration has changed: finds out anew who of the learners votes. */
   count(): void {
+    this.sparing.forget()
     for (const learner of this.learners.values()) {
       learner.votes = learner.stage !== "opened" && !learner.isVoteless && this.state.membership.isVoter(learner.sid)
     }
@@ -29,6 +34,7 @@ export class Voting {
   }
 
   tellSynced(): void {
+    this.sparing.forget()
     if (this.state.config.reconfigurable === true) this.state.feed.tellSynced(this.synced())
   }
 

@@ -354,23 +354,60 @@ describe("broadcast", () => {
     const peer = new Script()
     peer.lead()
     peer.join(2, 2)
-    const patient = (counter: number) => ({ ...propose(1, counter), patient: true })
+    const patient = (counter: number) => ({ ...propose(1, counter), waiter: 0 })
     // Two learners are a quorum without the own disk, which this leader never hears of.
     const acknowledged = (counter: number) => {
       peer.learner(1, { _tag: "Ack", zxid: zxid(1, counter) })
       return peer.learner(2, { _tag: "Ack", zxid: zxid(1, counter) })
     }
     peer.znode(patient(1))
-    expect(acknowledged(1)).toEqual(["linger"])
-    expect(peer.znode(patient(2))).toEqual(["all: Commit 1.1", "all: Propose 1.2 after 1.1"])
+    expect(acknowledged(1)).toEqual(["linger with the commit"])
+    expect(peer.znode(patient(2))).toEqual(["all: Commit 1.1", "all: Propose 1.2 after 1.1, sparing 2"])
     expect(peer.pass({ _tag: "Lingered" })).toEqual([])
-    expect(acknowledged(2)).toEqual(["linger"])
+    expect(acknowledged(2)).toEqual(["linger with the commit"])
     expect(peer.pass({ _tag: "Lingered" })).toEqual(["all: Commit 1.2"])
     // One that somebody waits for takes the others along at once.
     peer.znode(patient(3))
     peer.znode(propose(1, 4))
     expect(acknowledged(3)).toEqual(["all: Commit 1.3"])
     expect(acknowledged(4)).toEqual(["all: Commit 1.4"])
+  })
+
+  describe("with nothing else under way", () => {
+    const lone = (counter: number, waiter: number) => ({ ...propose(1, counter), waiter })
+    const ack = (counter: number) => ({ _tag: "Ack", zxid: zxid(1, counter) }) as const
+    const sole = (output: Array<string>) => output.filter((line) => line.startsWith("all: Propose"))
+
+    it("spares the voters beyond a quorum: whoever waits is in it, then whoever was the first to acknowledge", () => {
+      const peer = new Script()
+      peer.lead()
+      peer.join(2, 2)
+      expect(sole(peer.znode(lone(1, 2)))).toEqual(["all: Propose 1.1 after 0.0, sparing 1"])
+      peer.stored()
+      peer.learner(2, ack(1))
+      expect(sole(peer.znode(lone(2, 0)))).toEqual(["all: Propose 1.2 after 1.1, sparing 1"])
+      // The one that was counted on is slow, and the other one has it first.
+      peer.stored()
+      peer.learner(1, ack(2))
+      peer.learner(2, ack(2))
+      expect(sole(peer.znode(lone(3, 0)))).toEqual(["all: Propose 1.3 after 1.2, sparing 2"])
+    })
+
+    it("and spares nobody while there is, nor whom it needs", () => {
+      const peer = new Script()
+      peer.lead()
+      expect(sole(peer.znode(lone(1, 0)))).toEqual(["all: Propose 1.1 after 0.0"])
+      peer.stored()
+      peer.learner(1, ack(1))
+      peer.join(2, 2)
+      expect(sole(peer.znode(lone(2, 0)))).toEqual(["all: Propose 1.2 after 1.1, sparing 2"])
+      expect(sole(peer.znode(lone(3, 0)))).toEqual(["all: Propose 1.3 after 1.2"])
+      peer.stored()
+      peer.stored()
+      peer.learner(1, ack(3))
+      peer.learnerBreaks(2)
+      expect(sole(peer.znode(lone(4, 0)))).toEqual(["all: Propose 1.4 after 1.3"])
+    })
   })
 
   it("sends the znode's digest with the next commit", () => {

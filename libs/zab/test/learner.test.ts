@@ -323,6 +323,32 @@ describe("broadcast", () => {
     `)
   })
 
+  describe("spared by the leader", () => {
+    const lone = (previous: number, from: number) => ({ ...propose(1, previous, from), spared: [2, 3] })
+    const peerWithOne = () => {
+      const peer = new Script()
+      peer.follow(1)
+      expect(peer.fanOut(lone(0, 1))).toEqual(["linger with the append"])
+      return peer
+    }
+
+    it("appends several at a time, after a moment", () => {
+      const peer = peerWithOne()
+      expect(peer.fanOut(commit(1, zxid(1, 1)), lone(zxid(1, 1), 2))).toEqual([])
+      expect(peer.pass({ _tag: "Lingered" })).toEqual(["disk: append 1.1…1.2"])
+      expect(peer.stored()).toEqual(["leader: Ack 1.2", "znode: Committed 1.1"])
+    })
+
+    it("appends at once when nothing more is on its way", () => {
+      expect(peerWithOne().fanOut(commit(1, zxid(1, 1)))).toEqual(["disk: append 1.1"])
+    })
+
+    it("appends at once with a proposal that needs its word", () => {
+      expect(peerWithOne().fanOut(propose(1, zxid(1, 1), 2))).toEqual(["disk: append 1.1…1.2"])
+      expect(peerWithOne().fanOut({ ...lone(zxid(1, 1), 2), spared: [1] })).toEqual(["disk: append 1.1…1.2"])
+    })
+  })
+
   it("takes nothing from anybody but its leader in its epoch", () => {
     const peer = following()
     expect(peer.fanOut({ ...propose(1, 0, 1), leader: 2 }, propose(2, 0, 1), commit(2, zxid(2, 1)))).toEqual([])

@@ -77,7 +77,7 @@ const describe = (message: LeaderToLearner | LearnerToLeader | FanOut | Broadcas
     case "Committed":
       return `${message._tag} ${range(message.batch)}`
     case "Propose":
-      return `Propose ${range(message.batch)} after ${z(message.previous)}`
+      return `Propose ${range(message.batch)} after ${z(message.previous)}${sparing(message.spared)}`
     case "UpToDate":
       return `UpToDate ${z(message.committed)}`
     case "Role":
@@ -93,6 +93,9 @@ const describe = (message: LeaderToLearner | LearnerToLeader | FanOut | Broadcas
       return message._tag
   }
 }
+
+const sparing = (sids: ReadonlyArray<Sid> | undefined): string =>
+  sids === undefined || sids.length === 0 ? "" : `, sparing ${sids.join(", ")}`
 
 const versionOf = (text: string | undefined): string =>
   text === undefined ? "none" : z(parseConfiguration(text).version)
@@ -156,7 +159,7 @@ const words = (output: Output): string => {
     case "BreakZnode":
       return `break znode: ${output.detail}`
     case "Linger":
-      return "linger"
+      return `linger with the ${output.with}`
     case "Note":
       return `note: ${output.text}`
   }

@@ -125,7 +125,7 @@ describe("so does one whose peers find their logs corrupt", () => {
         return lost ? "lost" : String(error)
       }
     }
-    const found = Array.from({ length: 20 }, (_, index) => outcome(index + 1))
+    const found = Array.from({ length: 60 }, (_, index) => outcome(index + 1))
     expect(found).toContain("lost")
   })
 })

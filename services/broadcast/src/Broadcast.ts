@@ -94,7 +94,8 @@ class Shell {
   private readonly log: (text: string) => void
   private readonly address: Address
   private readonly limitMs: number
-  private readonly lingerMs: number
+  private readonly commitLingerMs: number
+  private readonly appendLingerMs: number
   private lingers = false
   /** The phase as of which an operator is told. */
   private toldPhase: Peer["phase"] | undefined
@@ -120,7 +121,8 @@ class Shell {
     this.log = parts.log
     this.address = `broadcast.${options.sid}`
     this.limitMs = options.syncLimit * options.tickTimeMs
-    this.lingerMs = options.commitLingerMs ?? 1
+    this.commitLingerMs = options.commitLingerMs ?? 1
+    this.appendLingerMs = options.appendLingerMs ?? 5
     this.peer = new Peer(peerConfig(options), parts.recovered)
     this.tracing = parts.tracing
     this.metrics = parts.metrics
@@ -324,19 +326,19 @@ class Shell {
         this.election.link?.send(output.message)
         return
       case "Linger":
-        this.linger()
+        this.linger(output.with === "commit" ? this.commitLingerMs : this.appendLingerMs)
         return
       case "Note":
         this.log(output.text)
     }
   }
 
-  /** One timer at a time: it ends a commit's wait, if no proposal has. */
-  private linger(): void {
+  /** One timer at a time: it ends a commit's or an append's wait, if nothing that comes next has. */
+  private linger(ms: number): void {
     if (this.lingers) return
     this.lingers = true
-    if (this.lingerMs === 0) this.context.self.tell({ _tag: "Lingered" })
-    else this.context.after(this.lingerMs, { _tag: "Lingered" })
+    if (ms === 0) this.context.self.tell({ _tag: "Lingered" })
+    else this.context.after(ms, { _tag: "Lingered" })
   }
 
   private dial(id: LinkId, leader: Sid): void {

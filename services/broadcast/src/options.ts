@@ -21,6 +21,8 @@ export interface BroadcastServiceOptions {
   readonly windowBytes?: number
   /** How long a commit that nobody at another peer waits for may wait for a proposal to ride with, ms: 0 not at all, default 1. */
   readonly commitLingerMs?: number
+  /** How long a voter whose word is not needed may wait for more to append at a time, ms: 0 not at all, default 5. */
+  readonly appendLingerMs?: number
 }
 
 const MiB = 1 << 20

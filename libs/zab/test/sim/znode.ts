@@ -229,7 +229,7 @@ export class ToyZnode {
       zxid: ++this.lastProposed,
       nonce: host.random.int(0, 0xffff_ffff)
     }))
-    const patient = host.random.int(0, 1) === 1
-    host.send({ _tag: "Propose", epoch: leadingEpoch, batch: encode(txns), patient })
+    const waiter = host.random.pick([0, 0, 1, 2, undefined])
+    host.send({ _tag: "Propose", epoch: leadingEpoch, batch: encode(txns), waiter })
   }
 }
