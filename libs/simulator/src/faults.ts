@@ -10,6 +10,7 @@ export class Faults {
   private isOver = false
   private readonly backups = new Map<string, MemoryDatabase>()
   private readonly cuts = new Map<string, number>()
+  private readonly stalled = new Set<string>()
 
   constructor(world: World) {
     this.world = world
@@ -34,6 +35,9 @@ export class Faults {
         return
       case "isolate":
         for (const other of this.owners()) this.cutBoth(this.owner(fault.owner), other, forMs)
+        return
+      case "stall":
+        this.stall(this.owner(fault.owner), forMs)
         return
       case "split":
         this.split(fault.sides, forMs)
@@ -66,6 +70,11 @@ export class Faults {
     }
   }
 
+  /** Somebody begins to lead a new epoch: the worst moment for what an older one has sent to arrive. */
+  newEpoch(): void {
+    for (const owner of this.stalled) this.release(owner)
+  }
+
   /** Peace: whatever is broken is mended, whoever is down comes back. */
   end(): void {
     this.isOver = true
@@ -73,6 +82,7 @@ export class Faults {
     net.loss = net.duplication = 0
     net.slowness = 1
     net.cuts.clear()
+    for (const owner of this.stalled) this.release(owner)
     if (!net.isUp) net.up()
     for (const disk of disks.values()) {
       disk.slowness = 1
@@ -157,6 +167,17 @@ export class Faults {
         if (((sides >> index) & 1) !== ((sides >> other) & 1)) this.cut(left, right, forMs)
       })
     })
+  }
+
+  private stall(owner: string, forMs: number): void {
+    const { net, timeline } = this.world
+    net.stall(owner)
+    this.stalled.add(owner)
+    timeline.after(forMs, () => this.release(owner))
+  }
+
+  private release(owner: string): void {
+    if (this.stalled.delete(owner)) this.world.net.release(owner)
   }
 
   private cutBoth(left: string, right: string, forMs: number): void {

@@ -13,6 +13,14 @@ export interface Told {
   readonly text: string
 }
 
+/** Who wants to know of some of it. */
+export interface Audience {
+  /** A frontend has gone on with this session at another peer. */
+  readonly carried: (session: number) => void
+  /** A leader has told the first of its learners of its epoch. */
+  readonly newEpoch: () => void
+}
+
 const KEPT = 3000
 const sidOf = (address: string): number => Number(address.slice(address.indexOf(".") + 1))
 
@@ -27,11 +35,11 @@ export class Observer {
   private readonly zab: ZabChecks
   private readonly expiry: ExpiryChecks
 
-  private readonly carried: (session: number) => void
+  private readonly audience: Audience
+  private newestEpoch = 0
 
-  /** `carried` is told of each session with which a frontend has gone on at another peer. */
-  constructor(timeline: Timeline, zab: ZabChecks, expiry: ExpiryChecks, carried: (session: number) => void) {
-    this.carried = carried
+  constructor(timeline: Timeline, zab: ZabChecks, expiry: ExpiryChecks, audience: Audience) {
+    this.audience = audience
     this.timeline = timeline
     this.zab = zab
     this.expiry = expiry
@@ -87,7 +95,12 @@ export class Observer {
       const { sessionId, logged } = message as { _tag: "Connected"; sessionId?: number; logged?: number }
       if (logged === undefined || sessionId === undefined) return
       this.count("session: carried")
-      this.carried(sessionId)
+      this.audience.carried(sessionId)
+    } else if (protocol === "learner" && message._tag === "LeaderInfo") {
+      const { epoch } = message as unknown as { epoch: number }
+      if (epoch <= this.newestEpoch) return
+      this.newestEpoch = epoch
+      this.audience.newEpoch()
     } else if (protocol === "stream" && message._tag === "Role") {
       const { role } = message as unknown as { role: string }
       this.count(`role: ${role}`)

@@ -9,6 +9,8 @@ export type Fault =
   | { readonly kind: "power cut"; readonly at: number; readonly forMs: number }
   | { readonly kind: "pause"; readonly at: number; readonly forMs: number; readonly unit: number }
   | { readonly kind: "cut"; readonly at: number; readonly forMs: number; readonly from: number; readonly to: number }
+  /** What it sends arrives when others have begun to go on without it, or after `forMs`; it hears all the while. */
+  | { readonly kind: "stall"; readonly at: number; readonly forMs: number; readonly owner: number }
   | { readonly kind: "isolate"; readonly at: number; readonly forMs: number; readonly owner: number }
   | { readonly kind: "split"; readonly at: number; readonly forMs: number; readonly sides: number }
   | { readonly kind: "broker restart"; readonly at: number; readonly forMs: number }
@@ -78,6 +80,7 @@ export const draw = ({ seed, peers, minutes }: Shape): Schedule => {
   for (let at = random.between(0, 1500); at < troubleMs; at += random.between(0.2, 1.8) * everyMs) {
     faults.push(fault(random, at, { peers: peers + observers, owners: peers + observers + frontends, units, clients }))
   }
+  faults.push(...stalls(seed, troubleMs, peers + observers))
   const pace = random.pick([60, 150, 400])
   return {
     seed,
@@ -103,7 +106,7 @@ interface Scale {
 }
 
 /** How often each kind of fault is drawn, among all of them. */
-const WEIGHTS: ReadonlyArray<readonly [FaultKind, number]> = [
+const WEIGHTS: ReadonlyArray<readonly [Exclude<FaultKind, "stall">, number]> = [
   ["crash", 22],
   ["power cut", 4],
   ["pause", 9],
@@ -159,6 +162,17 @@ const fault = (random: Random, at: number, { peers, owners, units, clients }: Sc
     default:
       return { kind, ...time }
   }
+}
+
+/** From numbers of their own: most seeds have none. */
+const stalls = (seed: number, troubleMs: number, peers: number): ReadonlyArray<Fault> => {
+  const random = Random.of(seed, "stalls")
+  const faults: Array<Fault> = []
+  if (!random.chance(0.4)) return faults
+  for (let at = random.between(600, 4000); at < troubleMs; at += random.between(1000, 6000)) {
+    faults.push({ kind: "stall", at, forMs: random.between(1200, 3000), owner: random.int(0, peers - 1) })
+  }
+  return faults
 }
 
 const script = (random: Random, client: number, troubleMs: number, pace: number): ReadonlyArray<Step> => {

@@ -28,6 +28,7 @@ export class World {
   readonly history = new History()
   readonly zab: ZabChecks
   readonly observer: Observer
+  readonly faults = new Faults(this)
   readonly disks = new Map<string, SimDisk>()
   readonly units: ReadonlyArray<Unit>
   readonly clients: ReadonlyArray<ScriptedClient>
@@ -53,8 +54,11 @@ export class World {
     const databases = new Map(this.sids.map((sid) => [sid, () => this.disks.get(`peer.${sid}`)!.database]))
     this.zab = new ZabChecks(this.history, this.voters, databases)
     const expiry = new ExpiryChecks(1 / (1 + 2 * MAX_DRIFT))
-    this.observer = new Observer(this.timeline, this.zab, expiry, (session) => {
-      for (const client of this.clients) if (client.sessionId === session) client.carried()
+    this.observer = new Observer(this.timeline, this.zab, expiry, {
+      carried: (session) => {
+        for (const client of this.clients) if (client.sessionId === session) client.carried()
+      },
+      newEpoch: () => this.faults.newEpoch()
     })
     const host = this.unitHost()
     this.units = this.parts().map((part) => new Unit(host, part))
@@ -72,7 +76,7 @@ export class World {
       }
       for (const { at, operation } of schedule.scripts[index]!) timeline.after(at, () => client.ask(operation))
     })
-    const faults = new Faults(this)
+    const { faults } = this
     for (const fault of schedule.faults) {
       timeline.after(fault.at, () => {
         observer.count(`fault: ${fault.kind}`)

@@ -67,6 +67,8 @@ export class BrokerNet {
   duplication = 0
   /** Pairs of owners, `from>to`, between which nothing passes. */
   readonly cuts = new Set<string>()
+  /** What an owner has sent and what waits on its way, as behind a lost segment of TCP: late, and in order. */
+  private readonly stalled = new Map<string, Array<() => void>>()
   packets = 0
   /** By subject; one that ends with `.*` is for all that begin like it. */
   readonly subscribers = new Map<string, Map<Station, (message: BrokerMessage) => void>>()
@@ -106,6 +108,19 @@ export class BrokerNet {
     this.isUp = true
   }
 
+  /** Nothing that `owner` sends arrives before `release`. */
+  stall(owner: string): void {
+    if (!this.stalled.has(owner)) this.stalled.set(owner, [])
+  }
+
+  /** What has waited goes on its way. True if anything was held. */
+  release(owner: string): boolean {
+    const waiting = this.stalled.get(owner)
+    this.stalled.delete(owner)
+    for (const go of waiting ?? []) go()
+    return waiting !== undefined
+  }
+
   publish(from: Station, subject: string, payload: Uint8Array, reply: string | undefined): void {
     this.packets++
     let takers = 0
@@ -133,6 +148,11 @@ export class BrokerNet {
   }
 
   private carry(from: Station, to: Station, subject: string, payload: Uint8Array, noResponders: boolean): void {
+    const waiting = this.stalled.get(from.owner)
+    if (waiting !== undefined) {
+      waiting.push(() => this.carry(from, to, subject, payload, noResponders))
+      return
+    }
     const path = this.path(from, to)
     const { era } = this
     const delay = (path.random.chance(0.02) ? path.random.between(1, 12) : path.random.between(0.1, 1)) * this.slowness

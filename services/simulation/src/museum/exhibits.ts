@@ -27,6 +27,15 @@ const LEFT_BEHIND = (missesAt: number, powerCutAt: number): ReadonlyArray<Fault>
   { kind: "power cut", at: powerCutAt, forMs: 300 }
 ]
 
+/** A commit takes so long that much is in flight. */
+const SLOW_DISKS: ReadonlyArray<Fault> = [0, 1, 2].map((peer) => ({
+  kind: "slow disk",
+  at: 300,
+  forMs: 2700,
+  peer,
+  factor: 20
+}))
+
 export const exhibits: ReadonlyArray<Exhibit> = [
   {
     name: "ack before the commit",
@@ -204,7 +213,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: "      overlay.commit()\n"
       }
     ],
-    seed: 6
+    seed: 15
   },
   {
     name: "sequence numbers from the number of children",
@@ -290,5 +299,66 @@ export const exhibits: ReadonlyArray<Exhibit> = [
       }
     ],
     seed: 10
+  },
+  {
+    name: "stale proposals from an old leader accepted",
+    story: "a learner takes whatever proposal has the next zxid, as one does that only warns of an unexpected one",
+    edits: [
+      {
+        file: "libs/zab/src/learner.ts",
+        fragment: "if (message.leader !== this.leader || message.epoch !== this.epoch) return",
+        replacement: "if (message.epoch < 0) return"
+      },
+      {
+        file: "libs/zab/src/learner.ts",
+        fragment: "    if (previous !== state.log.last) {",
+        replacement: "    if (batch.first !== state.log.last + 1 && batch.first % 2 ** 32 !== 1) {"
+      }
+    ],
+    seed: 1,
+    faults: [{ kind: "stall", at: 900, forMs: 2000, owner: 2 }]
+  },
+  {
+    name: "duplicate apply on retry",
+    story: "a request that is sent again is prepared again, though it is in the log or on its way there",
+    edits: [
+      {
+        file: "libs/tree/src/prepare.ts",
+        fragment: 'if (request.seq <= session.seq) return "duplicate"',
+        replacement: 'if (request.seq < 1) return "duplicate"'
+      },
+      {
+        file: "libs/tree/src/prepare.ts",
+        fragment: 'return request.seq === session.seq + 1 ? "prepared" : "gap"',
+        replacement: 'return request.seq <= session.seq + 1 ? "prepared" : "gap"'
+      }
+    ],
+    seed: 3,
+    faults: [...SLOW_DISKS, { kind: "loss", at: 600, forMs: 2400, chance: 0.05 }]
+  },
+  {
+    name: "a failover asks again for what the log has",
+    story: "a frontend that goes on elsewhere with a client sends everything again that was not answered",
+    edits: [
+      {
+        file: "services/frontend/src/carry/Carry.ts",
+        fragment: "const due = logged - this.answeredWrites",
+        replacement: "const due = Math.min(0, logged - this.answeredWrites)"
+      }
+    ],
+    seed: 6
+  },
+  {
+    name: "a hole in the fan-out goes unnoticed",
+    story: "a proposal was lost, and the next one is logged after the one before it (ZOOKEEPER-2355)",
+    edits: [
+      {
+        file: "libs/zab/src/learner.ts",
+        fragment: "    if (previous !== state.log.last) {",
+        replacement: "    if (previous < 0) {"
+      }
+    ],
+    seed: 1,
+    faults: [{ kind: "loss", at: 600, forMs: 2400, chance: 0.05 }]
   }
 ]
