@@ -365,6 +365,14 @@ export class ZkClient extends EventEmitter<ZkClientEvents> {
     }
   }
 
+  /**
+   * zkmesh's own, for the super user: the tree becomes the snapshot whose pieces, in the order of their names, are the
+   * children of the znode at `path` (`/zookeeper/restore-` and whatever follows), all at once. BADARGUMENTS if they are none.
+   */
+  restore(path: string): Promise<void> {
+    return this.wire.submit(OpCode.restore, path, (writer) => writePathRequest(writer, { path }), nothing)
+  }
+
   /** The ensemble's configuration, which no chroot hides. */
   getConfig(watcher?: Watcher): Promise<DataAndStat> {
     const path = "/zookeeper/config"

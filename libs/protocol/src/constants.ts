@@ -44,7 +44,12 @@ export const OpCode = {
    * Ours: a frontend that has carried its client over registers what that one watches, as in setWatches2, and has the
    * events since told one by one. What lasts is refused with UNKNOWNSESSION unless all of them are known.
    */
-  resumeWatches: 123
+  resumeWatches: 123,
+  /**
+   * Ours: the tree becomes the snapshot whose pieces are a znode's children, all of it in one transaction. There is no
+   * such operation for anybody but the super user, who is the admin server.
+   */
+  restore: 124
 } as const
 export type OpCode = (typeof OpCode)[keyof typeof OpCode]
 

@@ -15,7 +15,8 @@ const INNER: ReadonlySet<number> = new Set([
   OpCode.throttled,
   OpCode.notReadOnly,
   OpCode.ephemeralOnLocal,
-  OpCode.resumeWatches
+  OpCode.resumeWatches,
+  OpCode.restore
 ])
 
 /** True for every opcode that a client may send in a request of its own. */

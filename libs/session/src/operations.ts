@@ -50,6 +50,7 @@ const WRITES: ReadonlyArray<number> = [
   OpCode.createContainer,
   OpCode.deleteContainer,
   OpCode.createTTL,
+  OpCode.restore,
   OpCode.closeSession
 ]
 /** From closeSession (-11), the lowest that a client may send, to whoAmI. */

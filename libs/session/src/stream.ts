@@ -97,11 +97,16 @@ export class Stream {
       // Events first: nobody may read the change, or hear of its success, before those who watch have been told.
       if (txn.events !== undefined) for (const event of txn.events) this.core.watchers.fire(event, txn.zxid)
       const change = txn.sessionChange
-      if (change !== undefined && change.kind !== "closed") this.opened(change.record, change.resumed, now)
+      if (change !== undefined && "record" in change) this.opened(change.record, change.resumed, now)
       if (txn.seq > 0) this.finished(txn)
-      if (change?.kind !== "closed") continue
-      this.core.options.onEnded?.(change.id, txn.events)
-      this.closed(change.id)
+      if (change?.kind === "closed") {
+        this.core.options.onEnded?.(change.id, txn.events)
+        this.closed(change.id)
+      } else if (change?.kind === "restored") {
+        // Nobody is attached to those that are back: they have their whole time to come for what they own.
+        for (const record of change.opened) this.core.tracking.opened(record, now)
+        for (const id of change.closed) this.closed(id)
+      }
     }
     if (traces !== undefined) this.core.watchers.note(false)
     this.zxid = message.zxid

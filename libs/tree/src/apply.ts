@@ -12,6 +12,7 @@ import type { AclList } from "./acl.ts"
 import { type Content, lastSlash } from "./nodes.ts"
 import { NodeWriter } from "./nodewriter.ts"
 import type { RecentReplies } from "./replies.ts"
+import { readStaged, restoreTree } from "./restoring.ts"
 import { Field, Kind, type Slot } from "./rows.ts"
 import { type Tree, TreeCorrupt } from "./tree.ts"
 import { readOpenBody } from "./txns.ts"
@@ -129,6 +130,9 @@ export class Applier {
         break
       case OpCode.closeSession:
         this.closeSession(reader)
+        break
+      case OpCode.restore:
+        this.restore(reader)
         break
       default:
         throw new TreeCorrupt(`${hex(this.zxid)} has the unknown type ${type}`)
@@ -328,6 +332,15 @@ export class Applier {
     }
     if (tree.ephemerals.has(session)) throw new TreeCorrupt(`${hex(session)} is closed and leaves ephemerals behind`)
     if (tree.sessions.remove(session)) this.sessionChange = { kind: "closed", id: session }
+  }
+
+  private restore(reader: JuteReader): void {
+    this.readPath(reader)
+    const snapshot = readStaged(this.tree, this.path)
+    if (snapshot === undefined) throw this.misfit("is restored from, but is no snapshot")
+    const { events, closed, opened } = restoreTree(this.tree, snapshot, this.session)
+    this.events = events
+    this.sessionChange = { kind: "restored", closed, opened }
   }
 
   private event(type: ChangeEvent["type"], path: string, slot: Slot, parent: Slot): void {

@@ -49,6 +49,8 @@ const operation = (type: number, reader: JuteReader, paths: Array<string>): stri
       return `${name} ${path()} version ${reader.int()}`
     case OpCode.multi:
       return multi(reader, paths)
+    case OpCode.restore:
+      return `${name} ${path()}`
     case OpCode.sync:
       return `${name} ${reader.ustring() ?? "null"}`
     case OpCode.createSession:

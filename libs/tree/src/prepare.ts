@@ -22,6 +22,7 @@ import { isOpen, OPEN_ACL, OPEN_ACL_BYTES, type OptionalScheme } from "./acl.ts"
 import { NodeOps } from "./nodeops.ts"
 import { type NodeState, Overlay } from "./overlay.ts"
 import { Reconfiguring } from "./reconfiguring.ts"
+import { readStaged } from "./restoring.ts"
 import { Kind } from "./rows.ts"
 import type { Earlier } from "./sessions.ts"
 import type { Tree } from "./tree.ts"
@@ -223,6 +224,8 @@ export class Preparer {
         return ErrorCode.OK
       case OpCode.closeSession:
         return this.closeSession(request.session, zxid, session)
+      case OpCode.restore:
+        return this.restore(reader.string(), request)
       case OpCode.reconfig:
         return this.reconfiguring.prepare(readReconfigRequest(reader), zxid)
       default:
@@ -236,6 +239,23 @@ export class Preparer {
     session.closing = true
     this.closing.push({ zxid, session: id })
     return ErrorCode.OK
+  }
+
+  /** Nothing else is in flight: the tree is what the snapshot will be applied to. */
+  private restore(path: string, { identity }: WriteRequest): number {
+    if (!identity.some(({ scheme }) => scheme === "super")) return ErrorCode.NOAUTH
+    if (this.tree.nodes.findPath(path) === 0) return ErrorCode.NONODE
+    if (readStaged(this.tree, path) === undefined) return ErrorCode.BADARGUMENTS
+    this.ops.type = OpCode.restore
+    this.out.ustring(path)
+    return ErrorCode.OK
+  }
+
+  /** The tree and its sessions are others than before; nothing is in flight. */
+  restored(): void {
+    this.overlay.clear()
+    this.sessions.clear()
+    this.tokens.clear()
   }
 
   /** A new session, or a new connection for one that is there. */

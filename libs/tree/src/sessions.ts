@@ -68,6 +68,11 @@ export class Sessions {
     return true
   }
 
+  /** All of them; those that the loop removes are no matter. */
+  ids(): IterableIterator<SessionId> {
+    return this.records.keys()
+  }
+
   /** Copies: what is handed out does not change any more. */
   copies(): Array<SessionRecord> {
     return Array.from(this.records.values(), (record) => ({ ...record }))

@@ -254,6 +254,21 @@ export class Tree {
     }
   }
 
+  /** Makes of a znode what it once was, or creates it under a parent that is there already. */
+  restore(parent: Slot, node: StoredNode): void {
+    const slot = this.nodes.findPath(node.path)
+    if (slot !== 0) {
+      const kind = KIND_NAMES.indexOf(node.kind) as Kind
+      this.touch(slot)
+      this.unindex(slot)
+      this.nodes.rows.clearFlags(slot, Flag.kind)
+      this.nodes.rows.setLong(slot, Field.owner, 0)
+      this.nodes.rows.setFlags(slot, kind)
+      this.index(slot, kind, node.ephemeralOwner, node.ttlMs)
+    }
+    this.load(parent, node)
+  }
+
   /** Brings a stored znode back, under a parent that is there already: see `TreeLoader`. */
   load(parent: Slot, node: StoredNode): Slot {
     const content = this.content(node.path, node.data)

@@ -12,6 +12,7 @@
  * | setACL            | path, acl, int aversion                                          |
  * | check             | path, int version                                                |
  * | multi             | vector of (int type, buffer body)                                |
+ * | restore           | path of the znode whose children are the snapshot                |
  * | sync              | path                                                             |
  * | createSession, attachSession | int timeoutMs, buffer password, int peer, long token; if it goes on from an earlier connection: long connection, int answered, int logged |
  * | closeSession      | vector of paths: the ephemerals that go with it                  |

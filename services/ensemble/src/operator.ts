@@ -84,7 +84,8 @@ const runOperator = (config: Config, { offset, host, sid, store }: OperatorPlace
           ...shedRoute(subject, base),
           ...restoreRoute(subject, base, {
             isEnabled: knobs["admin.restore.enabled"],
-            intervalMs: knobs["admin.rateLimiterIntervalInMS"]
+            intervalMs: knobs["admin.rateLimiterIntervalInMS"],
+            maxFrameBytes: knobs["jute.maxbuffer"]
           }),
           ...snapshotRoute(subject, base, {
             isEnabled: knobs["admin.snapshot.enabled"],

@@ -10,12 +10,15 @@ export const REFUSE = 0
 export const FORWARD = 1
 export const AUTH = 2
 export const SASL = 3
+/** Goes to the session service if it is the super user's; of anybody else it is refused. */
+export const SUPER = 4
 
 const LOWEST: number = OpCode.closeSession
 const kinds = new Uint8Array(128 - LOWEST)
 for (let op = LOWEST; op < 128; op++) {
   kinds[op - LOWEST] = op === OpCode.auth ? AUTH : op === OpCode.sasl ? SASL : isClientOp(op) ? FORWARD : REFUSE
 }
+kinds[OpCode.restore - LOWEST] = SUPER
 
 /** What becomes of a request with this opcode. */
 export const fateOf = (op: number): number => {
@@ -34,6 +37,7 @@ const UPDATES: ReadonlyArray<number> = [
   OpCode.setACL,
   OpCode.multi,
   OpCode.reconfig,
+  OpCode.restore,
   OpCode.closeSession
 ]
 /** Neither: what keeps the session alive, or goes through the ensemble without a change. */

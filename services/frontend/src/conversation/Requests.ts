@@ -4,13 +4,15 @@ import { ErrorCode, OpCode } from "@zkmesh/protocol"
 import { type Client, Hold, Phase } from "../Client.ts"
 import type { Frontend } from "../Frontend.ts"
 import type { Peer } from "../Peer.ts"
-import { AUTH, FORWARD, fateOf, HEADER_BYTES, latencyKindOf, SASL } from "../requests.ts"
+import { AUTH, FORWARD, fateOf, HEADER_BYTES, latencyKindOf, SASL, SUPER } from "../requests.ts"
 import { OTHER } from "../statistics.ts"
 import type { Proofs } from "./Proofs.ts"
 import type { Voice } from "./Voice.ts"
 
 /** There may be another frame, but no room for it. */
 const STALLED = "stalled"
+
+const isSuper = ({ identity }: Client): boolean => identity.some(({ scheme }) => scheme === "super")
 
 export class Requests {
   private readonly frontend: Frontend
@@ -45,7 +47,8 @@ export class Requests {
         (buffer[start + 4]! << 24) | (buffer[start + 5]! << 16) | (buffer[start + 6]! << 8) | buffer[start + 7]!
       client.lastOp = op
       if (xid >= 0) client.lastXid = xid
-      if (fateOf(op) === FORWARD && client.mayAsk) {
+      const fate = fateOf(op)
+      if ((fate === FORWARD || (fate === SUPER && isSuper(client))) && client.mayAsk) {
         if (!flow.admitsLarge(client, end - start, count)) {
           this.took(client, count, bytes, now, run, kind)
           frontend.drop(client, "largeRequest", `a request of ${end - start} bytes`)
