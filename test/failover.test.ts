@@ -4,7 +4,7 @@ import { describe as inWords, killLeaders } from "./failover/killLeaders.ts"
 import { start } from "./failover/targets.ts"
 
 const isLong = process.env["ZKMESH_TEST_LONG"] === "yes"
-const LOAD = { kills: isLong ? 20 : 2, wireClients: 9, kazooClients: 6, say: () => undefined }
+const LOAD = { kills: isLong ? 20 : 2, wireClients: 9, kazooClients: 6, watchers: 3, say: () => undefined }
 
 describe("kill -9 of the leader, again and again, behind frontends of their own", { timeout: 600_000 }, () => {
   it.each(["server", "mesh"] as const)("%s placement: no client notices", async (placement) => {

@@ -4,6 +4,7 @@ import { check, dump } from "../recorder/checker.ts"
 import { epochOf } from "../recorder/wire.ts"
 import { type History, Workload } from "../recorder/workload.ts"
 import { monitor } from "../setup/four-letter-words.ts"
+import { LastingWatches } from "./lastingWatches.ts"
 
 export interface Target {
   /** Where clients connect. */
@@ -16,6 +17,8 @@ export interface Options {
   /** Clients that speak the protocol themselves, each with many requests under way. */
   readonly wireClients: number
   readonly kazooClients: number
+  /** Clients that speak the protocol themselves, and watch everything that the others write. */
+  readonly watchers: number
   readonly say: (line: string) => void
 }
 
@@ -32,15 +35,17 @@ export interface Crowd {
 export interface Outcome {
   /** The longest time without any acknowledged write after each kill, ms. */
   readonly gaps: ReadonlyArray<number>
-  /** Of the wire clients: connections beyond the first one of each. */
+  /** Of the wire clients and the watchers: connections beyond the first one of each. */
   readonly reconnects: number
   /** Of the wire clients: writes of which nobody knows whether they were carried out. */
   readonly inDoubt: number
   readonly writes: number
+  /** That the watchers were told of. */
+  readonly events: number
   /** How many clients went on at another peer, as the servers tell. */
   readonly carried: number
   readonly kazoo: Crowd
-  /** What must never happen: a lost or doubled write, a zxid or a value that went back, an ephemeral that is not as it should be. */
+  /** What must never happen: a lost or doubled write, a zxid or a value that went back, an ephemeral that is not as it should be, an event not told once. */
   readonly violations: ReadonlyArray<string>
 }
 
@@ -54,8 +59,9 @@ const longestGap = ({ writes }: History, from: number, to: number): number => {
 
 export async function killLeaders(target: Target, options: Options): Promise<Outcome> {
   const { ports } = target
-  const { kills, wireClients, kazooClients, say } = options
+  const { kills, wireClients, kazooClients, watchers, say } = options
   const root = "/failover"
+  const watches = await LastingWatches.start(ports, root, watchers)
   const workload = await Workload.start({ ports, root, sessions: wireClients, timeoutMs: 20_000, window: 3 })
   const kazoo = crowd(ports.map((port) => `127.0.0.1:${port}`).join(","), "/crowd", kazooClients)
   const killed: Array<readonly [from: number, to: number]> = []
@@ -79,29 +85,33 @@ export async function killLeaders(target: Target, options: Options): Promise<Out
     const carried = await Promise.all(
       ports.map(async (port) => Number((await monitor(port)).get("zk_connection_carried_count") ?? 0))
     )
+    const untold = await watches.check(trees[0]!)
     return {
       gaps: killed.map(([from, to]) => longestGap(history, from, to)),
-      reconnects: workload.sessions.reduce((sum, { connections }) => sum + connections - 1, 0),
+      reconnects: workload.sessions.reduce((sum, { connections }) => sum + connections - 1, watches.reconnects),
+      events: watches.events,
       inDoubt: history.writes.filter(({ ackedAt }) => ackedAt === undefined).length,
       writes: history.writes.length,
       carried: carried.reduce((sum, count) => sum + count, 0),
       kazoo: JSON.parse(await kazoo.line(/^\{/)) as Crowd,
-      violations: trees.flatMap((tree) => check(history, tree))
+      violations: [...trees.flatMap((tree) => check(history, tree)), ...untold]
     }
   } finally {
     await kazoo.kill()
     await workload.close()
+    await watches.close()
   }
 }
 
 /** In one paragraph. */
 export const describe = (name: string, outcome: Outcome): string => {
-  const { gaps, reconnects, inDoubt, writes, carried, kazoo, violations } = outcome
+  const { gaps, reconnects, inDoubt, writes, events, carried, kazoo, violations } = outcome
   const sorted = [...gaps].sort((a, b) => a - b)
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]
   return [
     `${name}: the leader killed ${gaps.length} times, no write acknowledged for ${at(0.5)} ms in the median, ${sorted.at(-1)} ms at most`,
     `  wire clients: ${writes} writes, ${inDoubt} in doubt, ${reconnects} connections lost; clients carried over: ${carried}`,
+    `  lasting watches: ${events} events`,
     `  kazoo: ${kazoo.writes} writes, ${kazoo.errors.length} errors, ${kazoo.states.length} changes of state, the longest write took ${kazoo.longestMs} ms`,
     `  violations: ${violations.length === 0 ? "none" : violations.slice(0, 5).join("; ")}`
   ].join("\n")

@@ -19,7 +19,11 @@ const flags = {
     Flag.withDescription("Clients with many requests under way"),
     Flag.withDefault(30)
   ),
-  kazooClients: Flag.Int("kazoo-clients").pipe(Flag.withDescription("kazoo clients"), Flag.withDefault(30))
+  kazooClients: Flag.Int("kazoo-clients").pipe(Flag.withDescription("kazoo clients"), Flag.withDefault(30)),
+  watchers: Flag.Int("watchers").pipe(
+    Flag.withDescription("Clients with lasting watches on all that the wire clients write"),
+    Flag.withDefault(3)
+  )
 }
 
 const failover = Command.make("failover", flags, ({ placement, versus, ...load }) =>

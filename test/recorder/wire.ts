@@ -149,6 +149,7 @@ export const Op = {
   check: 13,
   multi: 14,
   setWatches: 101,
+  addWatch: 106,
   close: -11
 } as const
 
