@@ -15,6 +15,7 @@ import {
   words,
   zookeeper
 } from "./knob.ts"
+import { tlsKnobs } from "./tlsKnobs.ts"
 
 const limits = {
   maxCnxns: knob(count, "0", zookeeper("connections", "of all clients, per frontend; 0: no limit")),
@@ -84,71 +85,6 @@ const connectionThrottle = {
   connection_throttle_renew_session_weight: knob(positive, "2", zookeeper("tokens", "for a session that comes back"))
 }
 
-const versions = words.check(
-  Schema.makeFilter((list: ReadonlyArray<string>) =>
-    list.length > 0 && list.every((version) => version === "TLSv1.2" || version === "TLSv1.3")
-      ? undefined
-      : "expected TLSv1.2 or TLSv1.3, or both"
-  )
-)
-
-const tls = {
-  "client.portUnification": knob(
-    flag,
-    "false",
-    zookeeper("true or false", "clientPort takes TLS clients as well as plain ones")
-  ),
-  "client.certReload": knob(
-    flag,
-    "false",
-    zookeeper(
-      "true or false",
-      "certificates are read again when their files change, and no connection is dropped for it"
-    )
-  ),
-  "ssl.keyStore.location": maybe(
-    text,
-    mapped("path", "the certificate with its key: a PEM file, or PKCS #12 (no JKS)")
-  ),
-  "ssl.keyStore.type": maybe(
-    text,
-    mapped("PEM or PKCS12", "what it is, if its name's end (.pem, .p12, .pfx) does not say so")
-  ),
-  "ssl.keyStore.password": maybe(text, zookeeper("text", "of the PKCS #12 file or the PEM file's key")),
-  "ssl.keyStore.passwordPath": maybe(text, zookeeper("path", "a file that holds this password")),
-  "ssl.trustStore.location": maybe(text, mapped("path", "a PEM file with those who may sign clients' certificates")),
-  "ssl.trustStore.type": maybe(text, mapped("PEM", "what it is")),
-  "ssl.crlFile": maybe(text, ours("path", "a PEM file of certificates that have been revoked")),
-  "ssl.clientAuth": knob(
-    Schema.Literals(["none", "want", "need"]),
-    "need",
-    zookeeper("choice", "whether clients prove who they are by a certificate")
-  ),
-  "ssl.protocol": maybe(versions, zookeeper("TLS version", "the one that is spoken")),
-  "ssl.enabledProtocols": maybe(versions, {
-    ...zookeeper("list", "the TLS versions that are spoken"),
-    otherwise: "ssl.protocol, else TLSv1.2,TLSv1.3"
-  }),
-  "ssl.ciphersuites": maybe(words, {
-    ...zookeeper("list", "cipher suites, by Java's or OpenSSL's names"),
-    otherwise: "Node's"
-  }),
-  "ssl.handshakeDetectionTimeoutMillis": knob(
-    positive,
-    "5000",
-    zookeeper("ms", "how long a client of a unified port may take for its first byte")
-  ),
-  "netty.server.outstandingHandshake.limit": knob(
-    whole(-1, INT),
-    "-1",
-    zookeeper("handshakes", "under way at once, beyond which new connections are closed; -1: no limit")
-  ),
-  "X509AuthenticationProvider.superUser": maybe(
-    text,
-    zookeeper("name", "the subject of the client certificate that may do everything")
-  )
-}
-
 const HASHES = ["SHA1", "SHA-1", "SHA256", "SHA-256", "SHA384", "SHA-384", "SHA512", "SHA-512", "SHA3-256", "SHA3-512"]
 
 const authentication = {
@@ -211,4 +147,4 @@ const sessions = {
   )
 }
 
-export const doorKnobs = { ...sessions, ...tls, ...authentication, ...limits, ...connectionThrottle }
+export const doorKnobs = { ...sessions, ...tlsKnobs, ...authentication, ...limits, ...connectionThrottle }

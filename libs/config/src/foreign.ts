@@ -11,7 +11,7 @@ export interface Foreign {
 /** A key that ends in `*` stands for all that begin so; `N` stands for a number. */
 export const IGNORED: ReadonlyArray<Foreign> = [
   {
-    why: "TLS is Node's (OpenSSL): clients' names are not looked up, and revocation is by ssl.crlFile",
+    why: "TLS is Node's (OpenSSL), not a Java provider's",
     keys: ["fips-mode", "ssl.*"]
   },
   {
@@ -49,7 +49,6 @@ export const IGNORED: ReadonlyArray<Foreign> = [
       "quorumListenOnAllIPs",
       "sslQuorum",
       "portUnification",
-      "sslQuorumReloadCertFiles",
       "ssl.quorum.*",
       "multiAddress.*",
       "quorum.auth.*",

@@ -25,6 +25,17 @@ const admin = {
     "8080",
     zookeeper("port", "where it listens; the first of them in the ensemble placement. One that is taken is warned of")
   ),
+  "admin.portUnification": knob(
+    flag,
+    "false",
+    zookeeper("true or false", "it takes HTTPS as well as HTTP, by the stores of ssl.quorum")
+  ),
+  "admin.forceHttps": knob(flag, "false", zookeeper("true or false", "it takes HTTPS alone")),
+  "admin.needClientAuth": knob(
+    flag,
+    "false",
+    zookeeper("true or false", "HTTPS clients have to prove who they are by a certificate")
+  ),
   "admin.commandURL": knob(path, "/commands", zookeeper("path", "what the commands are below")),
   "admin.idleTimeout": knob(count, "30000", zookeeper("ms", "how long a connection without a request stays open")),
   "admin.snapshot.enabled": knob(flag, "true", zookeeper("true or false", "the command snapshot is answered")),

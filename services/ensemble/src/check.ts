@@ -2,9 +2,9 @@
 import { type Config, type ConfigError, formatServer, type KnobKey, Knobs, readConfig } from "@zkmesh/config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import { readTls } from "./certificates.ts"
 import { peerId } from "./server.ts"
 import { storeKind } from "./stores.ts"
+import { readTls } from "./tls/certificates.ts"
 
 /** Values that do not belong on a screen. */
 const SECRET = /password|token|digest|sasl\.users/i

@@ -6,7 +6,6 @@ import type { Sid } from "@zkmesh/numbers"
 import * as Effect from "effect/Effect"
 import { readAuthentication } from "./authentication.ts"
 import { busLayer } from "./buses.ts"
-import { readTls } from "./certificates.ts"
 import { reportReady } from "./daemon/ready.ts"
 import { type Door, doorsAt, isSecure } from "./doors.ts"
 import { onItsOwn, withOperator } from "./operator.ts"
@@ -24,6 +23,7 @@ import {
   spread
 } from "./settings.ts"
 import { openStores, postgresOf, storeKind } from "./stores.ts"
+import { readTls } from "./tls/certificates.ts"
 import { withTelemetry, withTraces } from "./traces.ts"
 
 export const EVERYWHERE = "0.0.0.0"
