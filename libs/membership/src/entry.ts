@@ -20,12 +20,16 @@ export const configurationsIn = (batch: TxnBatch): ReadonlyArray<Configuration> 
   const found: Array<Configuration> = []
   const reader = new EntryReader(batch.bytes)
   while (reader.next()) {
-    if (reader.type !== RECONFIG) continue
-    const pathLength = reader.view.getInt32(reader.bodyStart)
-    const dataAt = reader.bodyStart + 4 + pathLength
-    const start = dataAt + 4
-    const bytes = reader.bytes.subarray(start, start + reader.view.getInt32(dataAt))
-    found.push(parseConfiguration(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8")))
+    if (reader.type === RECONFIG) found.push(configurationAt(reader))
   }
   return found
+}
+
+/** The configuration that the reader's transaction brings, which is a reconfiguration. */
+export const configurationAt = (reader: EntryReader): Configuration => {
+  const pathLength = reader.view.getInt32(reader.bodyStart)
+  const dataAt = reader.bodyStart + 4 + pathLength
+  const start = dataAt + 4
+  const bytes = reader.bytes.subarray(start, start + reader.view.getInt32(dataAt))
+  return parseConfiguration(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8"))
 }

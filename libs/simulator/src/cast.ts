@@ -17,6 +17,8 @@ export interface Member {
   readonly observers: ReadonlyArray<Sid>
   readonly snapCount: number
   readonly logRetain: number
+  /** The membership as its operator wrote it, in an ensemble that may change; undefined: it may not. */
+  readonly configuration: string | undefined
 }
 
 /** Where a frontend takes its clients. */

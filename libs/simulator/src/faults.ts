@@ -1,6 +1,8 @@
 /** Carries out the faults of a schedule, and ends them. */
+import { type Configuration, parseConfiguration } from "@zkmesh/membership"
 import { MemoryDatabase } from "@zkmesh/store"
 import { holds } from "./checks/zab.ts"
+import { configurationOf, reconfigTo } from "./membership.ts"
 import type { Fault } from "./schedule.ts"
 import type { Unit } from "./unit.ts"
 import type { World } from "./world.ts"
@@ -57,6 +59,9 @@ export class Faults {
         return
       case "slow network":
         this.forAWhile(forMs, (on) => (net.slowness = on ? fault.factor : 1))
+        return
+      case "reconfigure":
+        this.reconfigure(fault)
         return
       case "client move":
         this.world.clients[fault.client]!.move()
@@ -119,9 +124,14 @@ export class Faults {
   /** An operator may give a peer another database only while a quorum without it has all that has been promised. */
   private replace(owner: string, forMs: number, database: MemoryDatabase): void {
     if (!this.isDispensable(owner)) return
+    const { history } = this.world
     this.world.observer.count("fault: database replaced")
     const units = this.world.units.filter(({ part }) => part.owner === owner)
-    for (const unit of units) unit.kill()
+    for (const unit of units) {
+      unit.kill()
+      // What it had been told of the membership is gone with its database.
+      if (history.configuration.version > 0) unit.configure(history.configuration.text)
+    }
     this.world.disks.get(owner)!.database = database
     this.world.timeline.after(forMs, () => {
       for (const unit of units) unit.start()
@@ -129,17 +139,32 @@ export class Faults {
   }
 
   private isDispensable(owner: string): boolean {
-    const { disks, history, voters } = this.world
+    const { disks, history, sids } = this.world
     const own = disks.get(owner)!.database
-    if (!voters.includes(Number(owner.slice("peer.".length)))) return true
-    let others = 0
-    for (const sid of voters) {
+    const others = sids.filter((sid) => {
       const { database } = disks.get(`peer.${sid}`)!
-      if (database === own) continue
-      const hasAll = holds(database, Math.max(own.last, history.last))
-      if (hasAll && database.acceptedEpoch >= own.acceptedEpoch && database.currentEpoch >= own.currentEpoch) others++
-    }
-    return others * 2 > voters.length
+      if (database === own || !holds(database, Math.max(own.last, history.last))) return false
+      return database.acceptedEpoch >= own.acceptedEpoch && database.currentEpoch >= own.currentEpoch
+    })
+    const sid = Number(owner.slice("peer.".length))
+    return this.configurations().every(({ quorum }) => !quorum.voters.has(sid) || quorum.has(others))
+  }
+
+  /** The one that was agreed on last, and whatever is on its way. */
+  private configurations(): ReadonlyArray<Configuration> {
+    const { configuration } = this.world.history
+    const proposed = [...this.world.disks.values()].flatMap(({ database }) => {
+      const { committed, proposed } = database.configuration ?? { committed: undefined, proposed: undefined }
+      return [committed, proposed].flatMap((text) => (text === undefined ? [] : [parseConfiguration(text)]))
+    })
+    return [configuration, ...proposed.filter(({ version }) => version > configuration.version)]
+  }
+
+  private reconfigure({ client, voters, observers, whole }: Extract<Fault, { readonly kind: "reconfigure" }>): void {
+    const { history, observer, clients, sids } = this.world
+    const among = (bits: number) => sids.filter((_, place) => ((bits >> place) & 1) === 1)
+    const request = reconfigTo(history.configuration, configurationOf(among(voters), among(observers)), whole === 1)
+    clients[client]!.ask(request, ({ err }) => observer.count(`reconfiguration: answered ${err}`))
   }
 
   private crash(unit: Unit, forMs: number): void {

@@ -31,6 +31,16 @@ export type Fault =
     }
   | { readonly kind: "loss" | "duplication"; readonly at: number; readonly forMs: number; readonly chance: number }
   | { readonly kind: "slow network"; readonly at: number; readonly forMs: number; readonly factor: number }
+  /** Client `client` asks for these to be the voters and the observers, as bits by place; `whole` 1: it names them all. */
+  | {
+      readonly kind: "reconfigure"
+      readonly at: number
+      readonly forMs: number
+      readonly client: number
+      readonly voters: number
+      readonly observers: number
+      readonly whole: number
+    }
   | {
       readonly kind: "client move" | "client death"
       readonly at: number
@@ -50,6 +60,10 @@ export interface Schedule {
   readonly seed: number
   readonly voters: number
   readonly observers: number
+  /** Peers that are in nobody's configuration but their own. */
+  readonly spares: number
+  /** The membership may be changed. */
+  readonly isReconfigurable: boolean
   readonly frontends: number
   readonly placement: "server" | "mesh"
   readonly clients: number
@@ -81,11 +95,12 @@ export const draw = ({ seed, peers, minutes }: Shape): Schedule => {
     faults.push(fault(random, at, { peers: peers + observers, owners: peers + observers + frontends, units, clients }))
   }
   faults.push(...stalls(seed, troubleMs, peers + observers))
+  const members = ensemble(seed, peers, observers)
+  if (members.isReconfigurable) faults.push(...reconfigurations(seed, troubleMs, members, clients))
   const pace = random.pick([60, 150, 400])
   return {
     seed,
-    voters: peers,
-    observers,
+    ...members,
     frontends,
     placement,
     clients,
@@ -106,7 +121,7 @@ interface Scale {
 }
 
 /** How often each kind of fault is drawn, among all of them. */
-const WEIGHTS: ReadonlyArray<readonly [Exclude<FaultKind, "stall">, number]> = [
+const WEIGHTS: ReadonlyArray<readonly [Exclude<FaultKind, "stall" | "reconfigure">, number]> = [
   ["crash", 22],
   ["power cut", 4],
   ["pause", 9],
@@ -171,6 +186,43 @@ const stalls = (seed: number, troubleMs: number, peers: number): ReadonlyArray<F
   if (!random.chance(0.4)) return faults
   for (let at = random.between(600, 4000); at < troubleMs; at += random.between(1000, 6000)) {
     faults.push({ kind: "stall", at, forMs: random.between(1200, 3000), owner: random.int(0, peers - 1) })
+  }
+  return faults
+}
+
+type Ensemble = Pick<Schedule, "voters" | "observers" | "spares" | "isReconfigurable">
+
+/** From numbers of their own: most seeds have an ensemble that stays as it is. */
+const ensemble = (seed: number, peers: number, observers: number): Ensemble => {
+  const random = Random.of(seed, "members")
+  if (!random.chance(0.3)) return { voters: peers, observers, spares: 0, isReconfigurable: false }
+  // It grows from three, or has somebody to change.
+  if (peers > 3 && random.chance(0.5)) return { voters: 3, observers, spares: peers - 3, isReconfigurable: true }
+  return { voters: peers, observers, spares: random.int(0, 2), isReconfigurable: true }
+}
+
+const reconfigurations = (
+  seed: number,
+  troubleMs: number,
+  members: Ensemble,
+  clients: number
+): ReadonlyArray<Fault> => {
+  const random = Random.of(seed, "reconfigurations")
+  const count = members.voters + members.observers + members.spares
+  const faults: Array<Fault> = []
+  for (let at = random.between(500, 2500); at < troubleMs; at += random.between(400, 4000)) {
+    const among = Array.from({ length: count }, (_, place) => place).sort(() => random.next() - 0.5)
+    const wanted = Math.min(count, random.pick([2, 3, 3, 3, 4, 5, 5, 5]))
+    const bits = (places: ReadonlyArray<number>): number => places.reduce((sum, place) => sum + 2 ** place, 0)
+    faults.push({
+      kind: "reconfigure",
+      at,
+      forMs: 0,
+      client: random.int(0, clients - 1),
+      voters: bits(among.slice(0, wanted)),
+      observers: bits(among.slice(wanted, wanted + random.int(0, 2))),
+      whole: random.int(0, 1)
+    })
   }
   return faults
 }

@@ -32,7 +32,7 @@ export interface UnitHost extends ProcessHost, TapHost {
 const RESTART_MS = 40
 
 export class Unit {
-  readonly part: Part
+  part: Part
   process: SimProcess | undefined
   doorway: Doorway | undefined
   private station: Station | undefined
@@ -42,6 +42,13 @@ export class Unit {
   constructor(host: UnitHost, part: Part) {
     this.host = host
     this.part = part
+  }
+
+  /** Its operator writes down who the members are; read when it is built next. */
+  configure(configuration: string): void {
+    const { role } = this.part
+    if (role.kind !== "peer" || role.member.configuration === undefined) return
+    this.part = { ...this.part, role: { ...role, member: { ...role.member, configuration } } }
   }
 
   get isUp(): boolean {

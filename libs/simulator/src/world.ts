@@ -9,6 +9,7 @@ import { ZabChecks } from "./checks/zab.ts"
 import { type ClientHost, ScriptedClient } from "./clients/client.ts"
 import { Ending } from "./ending.ts"
 import { Faults } from "./faults.ts"
+import { configurationOf } from "./membership.ts"
 import { BrokerNet } from "./network/broker.ts"
 import { SimConnection } from "./network/socket.ts"
 import { Observer } from "./observer.ts"
@@ -25,14 +26,13 @@ export class World {
   readonly schedule: Schedule
   readonly timeline = new Timeline()
   readonly net: BrokerNet
-  readonly history = new History()
+  readonly history: History
   readonly zab: ZabChecks
   readonly observer: Observer
   readonly faults = new Faults(this)
   readonly disks = new Map<string, SimDisk>()
   readonly units: ReadonlyArray<Unit>
   readonly clients: ReadonlyArray<ScriptedClient>
-  readonly voters: ReadonlyArray<Sid>
   readonly sids: ReadonlyArray<Sid>
   /** The first thing that went wrong. */
   violation: Error | undefined
@@ -44,15 +44,16 @@ export class World {
     this.schedule = schedule
     this.cast = cast
     this.maxSteps = 500_000 + schedule.troubleMs * 20
-    this.sids = Array.from({ length: schedule.voters + schedule.observers }, (_, index) => index + 1)
-    this.voters = this.sids.slice(0, schedule.voters)
+    const { voters, observers, spares } = schedule
+    this.sids = Array.from({ length: voters + observers + spares }, (_, index) => index + 1)
+    this.history = new History(configurationOf(this.sids.slice(0, voters), this.sids.slice(voters, voters + observers)))
     this.net = new BrokerNet(this.timeline, schedule.seed)
     for (const sid of this.sids) {
       const random = Random.of(schedule.seed, `disk ${sid}`)
       this.disks.set(`peer.${sid}`, new SimDisk(this.timeline, random, new MemoryDatabase()))
     }
     const databases = new Map(this.sids.map((sid) => [sid, () => this.disks.get(`peer.${sid}`)!.database]))
-    this.zab = new ZabChecks(this.history, this.voters, databases)
+    this.zab = new ZabChecks(this.history, databases, (what) => this.observer.count(what))
     const expiry = new ExpiryChecks(1 / (1 + 2 * MAX_DRIFT))
     this.observer = new Observer(this.timeline, this.zab, expiry, {
       carried: (session) => {
@@ -148,13 +149,12 @@ export class World {
   }
 
   private parts(): ReadonlyArray<Part> {
-    const { schedule, sids, voters } = this
+    const { schedule, sids } = this
     const parts: Array<Part> = []
     const offsets = Random.of(schedule.seed, "wall clocks")
     const drift = () => ({ rate: schedule.rates[parts.length] ?? 1, wallOffsetMs: offsets.between(-2000, 2000) })
     for (const sid of sids) {
-      const { snapCount, logRetain } = schedule
-      const member: Member = { sid, voters, observers: sids.slice(voters.length), snapCount, logRetain }
+      const member = this.member(sid)
       const owner = `peer.${sid}`
       if (schedule.placement === "server") {
         parts.push({ name: owner, owner, drift: drift(), role: { kind: "peer", services: PEER_SERVICES, member } })
@@ -171,6 +171,17 @@ export class World {
       parts.push({ name, owner: name, drift: drift(), role: { kind: "frontend", peers } })
     }
     return parts
+  }
+
+  /** What its operator has written: who is not of the ensemble names it, and himself as one who would vote. */
+  private member(sid: Sid): Member {
+    const { sids, schedule } = this
+    const { voters: count, snapCount, logRetain, isReconfigurable } = schedule
+    const isSpare = sid > count + schedule.observers
+    const voters = [...sids.slice(0, count), ...(isSpare ? [sid] : [])]
+    const observers = sids.slice(count, count + schedule.observers)
+    const configuration = isReconfigurable ? configurationOf(voters, observers).text : undefined
+    return { sid, voters, observers, snapCount, logRetain, configuration }
   }
 
   private client(index: number): ScriptedClient {

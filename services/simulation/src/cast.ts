@@ -8,13 +8,15 @@ import { type Cast, TIMES } from "@zkmesh/simulator"
 import { Effect } from "effect"
 
 export const cast: Cast = {
-  service: (service, { sid, voters, observers, snapCount, logRetain }) => {
+  service: (service, { sid, voters, observers, snapCount, logRetain, configuration }) => {
+    const reconfigEnabled = configuration !== undefined
     const { tickTimeMs, initLimit, syncLimit, minSessionTimeoutMs, maxSessionTimeoutMs } = TIMES
     switch (service) {
       case "election":
         return runElection({
           sid,
           voters,
+          configuration,
           observer: observers.includes(sid),
           minNotificationMs: 50,
           maxNotificationMs: 400,
@@ -25,6 +27,8 @@ export const cast: Cast = {
           sid,
           voters,
           observers,
+          configuration,
+          reconfigEnabled,
           tickTimeMs,
           initLimit,
           syncLimit,
@@ -36,6 +40,10 @@ export const cast: Cast = {
         return runZnode({
           sid,
           snapCount,
+          // Only the superuser may reconfigure, and clients here are nobody.
+          skipAcl: reconfigEnabled,
+          reconfigEnabled,
+          ...(reconfigEnabled ? { configText: configuration } : {}),
           checkpointIntervalMs: 2000,
           tickTimeMs,
           syncLimit,

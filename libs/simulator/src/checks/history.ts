@@ -2,10 +2,12 @@
  * The one history of the ensemble: every transaction in the order in which it was first delivered anywhere. All peers
  * must deliver just that, and what clients are told must agree with it.
  */
+import type { Configuration, Quorum } from "@zkmesh/membership"
 import { follows, hex, type SessionId, type Zxid } from "@zkmesh/numbers"
-import { OpCode } from "@zkmesh/protocol"
+import { ErrorCode, OpCode } from "@zkmesh/protocol"
 import type { EntryReader } from "@zkmesh/txn"
 import type { Operation, Outcome } from "../clients/operations.ts"
+import { configurationIn, rolesAfter, rolesOf, sameRoles } from "../membership.ts"
 import { TreeModel } from "./model.ts"
 import { Violation } from "./violation.ts"
 
@@ -17,6 +19,10 @@ export interface Txn {
   readonly type: number
   /** Of its bytes. */
   readonly hash: number
+  /** Of one that has failed; else 0. */
+  readonly err: number
+  /** Of a reconfiguration. */
+  readonly configuration: Configuration | undefined
 }
 
 /** A request as its client has sent it. */
@@ -45,9 +51,13 @@ export const txnOf = (entry: EntryReader): Txn => {
     seq: entry.seq,
     cxid: entry.cxid,
     type: entry.type,
-    hash: hash >>> 0
+    hash: hash >>> 0,
+    err: entry.type === OpCode.error ? entry.view.getInt32(entry.bodyStart) : 0,
+    configuration: configurationIn(entry)
   }
 }
+
+const MAY_REFUSE: ReadonlyArray<number> = [ErrorCode.NEWCONFIGNOQUORUM, ErrorCode.RECONFIGINPROGRESS]
 
 const keyOf = (session: SessionId, xid: number): string => `${session}:${xid}`
 
@@ -61,6 +71,25 @@ export class History {
   private readonly sent = new Map<string, Sent>()
   private readonly landed = new Map<string, Landed>()
   private toldUpTo: Zxid = 0
+  /** Every configuration that was agreed on, and the one that was there at first. */
+  private readonly configurations: Array<Configuration>
+
+  constructor(initial: Configuration) {
+    this.configurations = [initial]
+  }
+
+  /** Who the members are, as of the last transaction. */
+  get configuration(): Configuration {
+    return this.configurations.at(-1)!
+  }
+
+  /** Of which ensemble a quorum has to have the transaction: a reconfiguration is agreed on by the old one and the new. */
+  quorumsAt(zxid: Zxid): ReadonlyArray<Quorum> {
+    let index = this.configurations.length - 1
+    while (index > 0 && this.configurations[index]!.version > zxid) index--
+    const { version, quorum } = this.configurations[index]!
+    return version === zxid && index > 0 ? [this.configurations[index - 1]!.quorum, quorum] : [quorum]
+  }
 
   get last(): Zxid {
     return this.txns.at(-1)?.zxid ?? 0
@@ -102,6 +131,7 @@ export class History {
     if (session !== 0 && this.closedAt.has(session)) {
       throw new Violation("after close", `${hex(zxid)} is of session ${hex(session)}, closed before`)
     }
+    if (txn.configuration !== undefined) this.configurations.push(txn.configuration)
     const isExpiry = type === OpCode.closeSession && seq === 0
     if (!isExpiry && session !== 0) this.land(txn, keyOf(session, cxid))
     if (type === OpCode.closeSession) {
@@ -111,14 +141,15 @@ export class History {
     }
   }
 
-  private land({ zxid, type }: Txn, key: string): void {
+  private land(txn: Txn, key: string): void {
+    const { zxid, type } = txn
     const sent = this.sent.get(key)
     if (sent === undefined) throw new Violation("integrity", `${hex(zxid)} was asked for by nobody (${key})`)
     const before = this.landed.get(key)
     if (before !== undefined) {
       throw new Violation("twice", `${sent.client}'s ${sent.operation.kind} is at ${hex(before.zxid)} and ${hex(zxid)}`)
     }
-    const expected = this.model.carryOut(zxid, sent.session, sent.operation)
+    const expected = this.expected(txn, sent)
     this.landed.set(key, { zxid, expected })
     const failed = type === OpCode.error
     if (failed !== (expected.err !== 0) && sent.operation.kind !== "multi") {
@@ -130,5 +161,20 @@ export class History {
         `${sent.client}'s write at ${hex(zxid)} was asked for after one at ${hex(sent.floor)} had been answered`
       )
     }
+  }
+
+  private expected(txn: Txn, { session, operation }: Sent): Outcome {
+    if (operation.kind !== "reconfig") return this.model.carryOut(txn.zxid, session, operation)
+    const { zxid, err, configuration } = txn
+    if (configuration === undefined) {
+      // Who is connected, and what else is on its way, only the leader knows.
+      if (MAY_REFUSE.includes(err)) return { err }
+      throw new Violation("result", `the reconfiguration at ${hex(zxid)} has failed: ${err}`)
+    }
+    const before = this.configurations.at(-2)!
+    if (configuration.version !== zxid || !sameRoles(rolesOf(configuration), rolesAfter(before, operation))) {
+      throw new Violation("result", `the reconfiguration at ${hex(zxid)} has made ${configuration.text}`)
+    }
+    return { err: 0, data: configuration.text }
   }
 }

@@ -1,4 +1,6 @@
 /** The invariants of Zab.tla, checked at each message and each durable write that could break one. */
+
+import type { Quorum } from "@zkmesh/membership"
 import type { BroadcastToZnode, FanOut, RoleChange, ZnodeToBroadcast } from "@zkmesh/messages"
 import { epochOf, follows, hex, type Sid, type Zxid } from "@zkmesh/numbers"
 import type { MemoryDatabase } from "@zkmesh/store"
@@ -8,7 +10,7 @@ import { Violation } from "./violation.ts"
 
 export class ZabChecks {
   private readonly history: History
-  private readonly voters: ReadonlyArray<Sid>
+  private readonly count: (what: string) => void
   private readonly databases: ReadonlyMap<Sid, () => MemoryDatabase>
   private readonly proposed = new Map<Zxid, number>()
   private readonly leaders = new Map<number, Sid>()
@@ -19,10 +21,11 @@ export class ZabChecks {
   readonly applied = new Map<Sid, Zxid>()
   private readonly digests = new Map<Zxid, { readonly sid: Sid; readonly digest: number }>()
 
-  constructor(history: History, voters: ReadonlyArray<Sid>, databases: ReadonlyMap<Sid, () => MemoryDatabase>) {
+  /** `count` is told of what is worth knowing that a run has reached. */
+  constructor(history: History, databases: ReadonlyMap<Sid, () => MemoryDatabase>, count: (what: string) => void) {
     this.history = history
-    this.voters = voters
     this.databases = databases
+    this.count = count
   }
 
   /** Integrity, and one leader per epoch: what a leader publishes first tells that it is established. */
@@ -97,6 +100,7 @@ export class ZabChecks {
         )
       }
       if (this.proposed.get(txn.zxid) !== txn.hash) throw new Violation("Integrity", `${hex(txn.zxid)} at ${sid}`)
+      if (txn.configuration !== undefined) this.reconfigures(txn)
       history.append(txn)
       isNew = true
     }
@@ -130,11 +134,21 @@ export class ZabChecks {
 
   /** Nothing is delivered anywhere that is not on the disks of a quorum. */
   private isOnAQuorum(txn: Txn): void {
-    let count = 0
-    for (const sid of this.voters) if (holds(this.databases.get(sid)!(), txn.zxid)) count++
-    if (count * 2 <= this.voters.length) {
-      throw new Violation("durable", `${hex(txn.zxid)} was delivered, but ${count} disks have it`)
-    }
+    for (const quorum of this.history.quorumsAt(txn.zxid)) this.isOn(quorum, txn)
+  }
+
+  private isOn(quorum: Quorum, { zxid }: Txn): void {
+    const having = [...quorum.voters].filter((sid) => holds(this.databases.get(sid)!(), zxid))
+    if (quorum.has(having)) return
+    throw new Violation("durable", `${hex(zxid)} was delivered, but ${having.length} disks have it`)
+  }
+
+  private reconfigures({ zxid, configuration }: Txn): void {
+    const before = this.history.configuration.quorum.voters
+    const { voters } = configuration!.quorum
+    this.count(`reconfiguration: from ${before.size} to ${voters.size} voters`)
+    if (!voters.has(this.leaders.get(epochOf(zxid)) ?? 0)) this.count("reconfiguration: the leader is removed")
+    if ([...voters].every((sid) => !before.has(sid))) this.count("reconfiguration: nobody is left")
   }
 
   /** At the end: every log is free of holes, holds what was proposed, and nothing committed is missing from a quorum. */
@@ -154,7 +168,8 @@ export class ZabChecks {
         }
       }
     }
-    for (const txn of this.history.txns) this.isOnAQuorum(txn)
+    const { quorum } = this.history.configuration
+    for (const txn of this.history.txns) this.isOn(quorum, txn)
   }
 }
 

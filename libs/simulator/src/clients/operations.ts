@@ -14,6 +14,7 @@ import {
   writeCreateRequest,
   writeMultiRequest,
   writeOptionalPathRequest,
+  writeReconfigRequest,
   writeRequestHeader,
   writeSetDataRequest,
   writeVersionedPathRequest,
@@ -29,6 +30,13 @@ export type Operation =
   | { readonly kind: "sync"; readonly path: string }
   | { readonly kind: "get" | "exists" | "children"; readonly path: string; readonly watch: boolean }
   | { readonly kind: "close" }
+  /** An operator's: who joins and who leaves, or who the members are to be. */
+  | {
+      readonly kind: "reconfig"
+      readonly joining: string | null
+      readonly leaving: string | null
+      readonly members: string | null
+    }
 
 /** An operation of a multi. */
 export type Part =
@@ -89,6 +97,8 @@ export const opCodeOf = (operation: Operation): number => {
       return OpCode.getChildren2
     case "close":
       return OpCode.closeSession
+    case "reconfig":
+      return OpCode.reconfig
   }
 }
 
@@ -125,6 +135,14 @@ export const frameOf = (xid: number, operation: Operation): Uint8Array => {
       break
     case "close":
       break
+    case "reconfig":
+      writeReconfigRequest(writer, {
+        joiningServers: operation.joining,
+        leavingServers: operation.leaving,
+        newMembers: operation.members,
+        curConfigId: -1
+      })
+      break
   }
   writer.endFrame(at)
   return writer.take()
@@ -141,6 +159,8 @@ export const readOutcome = (operation: Operation, reader: JuteReader): Outcome =
       const { data, stat } = readGetDataResponse(reader)
       return { err: 0, data: textOf(data), version: stat.version, czxid: stat.czxid, mzxid: stat.mzxid }
     }
+    case "reconfig":
+      return { err: 0, data: textOf(readGetDataResponse(reader).data) }
     case "exists": {
       const stat = readStat(reader)
       return { err: 0, version: stat.version, czxid: stat.czxid, mzxid: stat.mzxid }
@@ -168,6 +188,8 @@ export const nameOf = (operation: Operation): string => {
       return `multi(${operation.parts.map((part) => `${part.kind} ${part.path}`).join(", ")})`
     case "close":
       return "close"
+    case "reconfig":
+      return `reconfig ${operation.members ?? `+${operation.joining ?? ""} -${operation.leaving ?? ""}`}`
     case "get":
     case "exists":
     case "children":
