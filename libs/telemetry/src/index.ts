@@ -1,5 +1,6 @@
 export { joinTraces } from "./bus.ts"
 export { newSpanId, newTraceId, type Step, spanIdOf, zxidText } from "./ids.ts"
+export { type LogContext, logFields } from "./logContext.ts"
 export { showTraces, type TraceReport, targetOf, traceFor } from "./operator.ts"
 export type { OtlpOptions } from "./otlp.ts"
 export { Recorder, type SpanSink } from "./recorder.ts"

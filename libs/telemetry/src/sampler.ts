@@ -35,12 +35,22 @@ export class Sampler {
     this.left = this.gap()
   }
 
-  /** The one branch that every request pays: false, and it is not sampled. */
-  isDue(): boolean {
-    return --this.left <= 0 || this.targets.length > 0
+  /**
+   * The one branch that requests pay, however many come at a time: of the next `count` so many are not sampled. If they are
+   * fewer, the one after them is to be decided on.
+   */
+  pass(count: number): number {
+    const isWanted = this.targets.length > 0
+    if (count === 0 || (this.left > count && !isWanted)) {
+      this.left -= count
+      return count
+    }
+    const passed = isWanted ? 0 : this.left - 1
+    this.left -= passed + 1
+    return passed
   }
 
-  /** After `isDue`: whether the request is really sampled. */
+  /** After `pass`: whether the request is really sampled. */
   decide(candidate: Candidate, now: number): boolean {
     const byChance = this.left <= 0 && this.ratio > 0 && this.mayTake(now)
     if (this.left <= 0) this.left = this.gap()

@@ -17,7 +17,7 @@ import {
 import { CurrentMetrics, type Readings, type Registry } from "@zkmesh/metrics"
 import type { Sid } from "@zkmesh/numbers"
 import { LogStore, type StoreError } from "@zkmesh/store"
-import { CurrentTelemetry } from "@zkmesh/telemetry"
+import { CurrentTelemetry, type LogContext, logFields } from "@zkmesh/telemetry"
 import { type LinkId, type Output, Peer, type ReadOp, type RecoveredLog, type WriteOp } from "@zkmesh/zab"
 import { Effect, Scope } from "effect"
 import { healthOf } from "./health.ts"
@@ -45,7 +45,9 @@ export const runBroadcast = (
     const tracing = yield* BroadcastTracing.start(yield* CurrentTelemetry, options)
     let shell: Shell | undefined
     const actor = yield* spawn<Message>(name, (context) => {
-      const log = (text: string) => void run(Effect.logInfo(`${name}: ${text}`))
+      const about = { service: "broadcast", peer: options.sid }
+      const log = (text: string, context: LogContext) =>
+        void run(Effect.annotateLogs(Effect.logInfo(`${name}: ${text}`), logFields({ ...about, ...context })))
       // An idle peer steps down as soon as its database has gone, not at the next write.
       context.pipe(store.lost)
       shell = new Shell({ options, recovered, context, bus, store, scope, log, tracing, metrics })
@@ -79,7 +81,7 @@ interface ShellParts {
   readonly bus: Bus["Service"]
   readonly store: LogStore["Service"]
   readonly scope: Scope.Scope
-  readonly log: (text: string) => void
+  readonly log: (text: string, context: LogContext) => void
   /** undefined: nothing is traced. */
   readonly tracing: BroadcastTracing | undefined
   readonly metrics: Registry
@@ -91,7 +93,7 @@ class Shell {
   private readonly bus: Bus["Service"]
   private readonly store: LogStore["Service"]
   private sizedAt = Number.NEGATIVE_INFINITY
-  private readonly log: (text: string) => void
+  private readonly log: ShellParts["log"]
   private readonly address: Address
   private readonly limitMs: number
   private readonly commitLingerMs: number
@@ -329,8 +331,14 @@ class Shell {
         this.linger(output.with === "commit" ? this.commitLingerMs : this.appendLingerMs)
         return
       case "Note":
-        this.log(output.text)
+        this.note(output.text)
     }
+  }
+
+  /** For the operator, beside what he may look it up by. */
+  private note(text: string): void {
+    const { epoch, committed } = this.peer
+    this.log(text, { epoch, zxid: committed, traceId: this.tracing?.epochs.traceId })
   }
 
   /** One timer at a time: it ends a commit's or an append's wait, if nothing that comes next has. */

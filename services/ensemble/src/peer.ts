@@ -35,7 +35,7 @@ export const runPeer = (
   })
   const once = Effect.provide(underSupervisor(name, start), store)
   const mend = settingAside(settings.broadcast, store)
-  return restarting(name, policy, once, mend).pipe(Effect.annotateLogs({ sid: settings.session.sid }))
+  return restarting(name, policy, once, mend).pipe(Effect.annotateLogs({ peer: settings.session.sid }))
 }
 
 export type PeerService = "election" | "broadcast" | "znode" | "session"
@@ -58,7 +58,7 @@ export const runStateless = (
   const name = `${service}.${settings.session.sid}`
   const start = service === "election" ? runElection(settings.election) : runSession(settings.session)
   return restarting(name, policy, underSupervisor(name, start)).pipe(
-    Effect.annotateLogs({ sid: settings.session.sid, service })
+    Effect.annotateLogs({ peer: settings.session.sid, service })
   )
 }
 
@@ -75,7 +75,7 @@ export const runStored = (
   // The store lives as long as the service, not as long as its start.
   const once = Effect.provide(underSupervisor(name, start), store)
   return restarting(name, policy, once, settingAside(settings.broadcast, store)).pipe(
-    Effect.annotateLogs({ sid: settings.session.sid, service })
+    Effect.annotateLogs({ peer: settings.session.sid, service })
   )
 }
 
@@ -88,5 +88,5 @@ export const runClientFrontend = (
   const name = `frontend ${options.name}`
   const start = Effect.flatMap(runFrontend(options), ({ port }) => onListening(port))
   const once = underSupervisor(name, start)
-  return restarting(name, policy, once).pipe(Effect.annotateLogs({ frontend: options.name }))
+  return restarting(name, policy, once).pipe(Effect.annotateLogs({ service: "frontend", frontend: options.name }))
 }

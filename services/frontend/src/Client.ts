@@ -4,6 +4,7 @@ import type { SessionId, Zxid } from "@zkmesh/numbers"
 import { hex, WORD } from "@zkmesh/numbers"
 import { FrameSplitter } from "@zkmesh/protocol"
 import type { DigestServer } from "@zkmesh/sasl"
+import type { LogContext } from "@zkmesh/telemetry"
 import type { Carry } from "./carry/Carry.ts"
 import type { LargeRequests } from "./limits/largeRequests.ts"
 import type { Peer } from "./Peer.ts"
@@ -106,6 +107,12 @@ export class Client {
     this.window = window
     this.establishedAt = establishedAt
     this.deadline = deadline
+  }
+
+  /** What lines of the log say of it. */
+  get about(): LogContext {
+    const { address, port, sessionId: session, lastZxidSeen: zxid, peer, traced } = this
+    return { client: `${address}:${port}`, peer: peer?.sid, session, zxid, traceId: traced?.sampled[0]?.trace.traceId }
   }
 
   get isHeld(): boolean {

@@ -10,12 +10,13 @@ import type { ActorContext, ActorRef, Handler } from "@zkmesh/actor"
 import { type Bus, Dialled, type LinkEvent } from "@zkmesh/bus"
 import type { Report } from "@zkmesh/health"
 import { type FrontendToSession, frontendProtocol, type SessionToFrontend } from "@zkmesh/messages"
-import type { Telemetry } from "@zkmesh/telemetry"
+import type { LogContext, Telemetry } from "@zkmesh/telemetry"
 import { Effect } from "effect"
 import { plainAddress } from "./auth/address.ts"
 import { Client, Hold, Phase } from "./Client.ts"
 import { Carrier } from "./carry/Carrier.ts"
 import { Conversation } from "./conversation/Conversation.ts"
+import { Draining } from "./Draining.ts"
 import { Admission } from "./limits/Admission.ts"
 import { Flow } from "./limits/Flow.ts"
 import type { Frontends } from "./operator/Frontends.ts"
@@ -35,15 +36,13 @@ export type Message =
   /** A socket's callback has thrown: the frontend ends with the reason, as any actor would. */
   | { readonly _tag: "Failed"; readonly cause: unknown }
 
-/** What an operator reads: a warning, unless it is news and no more. */
-export type Log = (message: string, isNews?: true) => void
+/** What an operator reads: a warning, unless it is news and no more, and what it is about. */
+export type Log = (message: string, about?: LogContext, isNews?: true) => void
 
 /** How often deadlines are looked at. */
 const WATCH_MS = 250
 /** How long a client may take to close its end after we have closed ours. */
 const LINGER_MS = 2000
-/** How long a stop waits for the answers to what has been read already. */
-const DRAIN_MS = 2000
 /** The same reason is logged this often at most; the count goes on. */
 const LOG_EVERY_MS = 5000
 /** A burst of replies may be this many times what a client may leave untaken for long. */
@@ -73,8 +72,7 @@ export class Frontend {
   private nextConn = 1
   private flushDue = false
   private readonly flushAll = (): void => this.flushPeers()
-  /** Called when nobody is left; undefined unless this frontend drains. */
-  private drainedOf: (() => void) | undefined
+  private draining: Draining | undefined
   /** Clients with something to write at the end of this pass. */
   private dirty: Array<Client> = []
 
@@ -122,7 +120,7 @@ export class Frontend {
       for (const message of batch) this.take(message)
       this.flushClients()
       this.tracing?.flushed(this.now())
-      if (this.drainedOf !== undefined) this.endAnswered()
+      this.draining?.letGo()
     }
   }
 
@@ -152,26 +150,13 @@ export class Frontend {
     })
   }
 
-  /**
-   * Takes no more clients, reads no more requests, and ends each connection as soon as what was read from it is answered:
-   * its client comes back by another door, with its session. Done when all have gone, or some do not.
-   */
+  /** Takes no more clients, and lets go of each that is here at a good moment: see `Draining`. */
   drain(): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => {
-      this.drainedOf = () => resume(Effect.void)
+    return Effect.suspend(() => {
       this.door.server.close()
-      for (const client of this.clients.values()) client.hold(Hold.Draining)
-      this.endAnswered()
-    }).pipe(Effect.timeoutOption(DRAIN_MS), Effect.asVoid)
-  }
-
-  private endAnswered(): void {
-    for (const client of this.clients.values()) {
-      // A session that has been asked for is told of: else its client would ask for a second one.
-      const waits = client.outstanding > 0 || client.holdsFor(Hold.Opening | Hold.Outstanding | Hold.Total)
-      if (!waits && client.phase !== Phase.Word) this.end(client, "drained")
-    }
-    if (this.clients.size === 0) this.drainedOf?.()
+      this.draining = new Draining(this)
+      return this.draining.done()
+    })
   }
 
   /** Takes no more clients, lets go of those that are here (what has been written to them still leaves), and of peers. */
@@ -227,7 +212,7 @@ export class Frontend {
   /** A peer tells who the ensemble is now. */
   follow(text: string): void {
     if (this.peers.follow(text))
-      this.log(`the ensemble has changed: clients are sent to peers ${this.peers.names}`, true)
+      this.log(`the ensemble has changed: clients are sent to peers ${this.peers.names}`, {}, true)
   }
 
   /** A peer has left the ensemble: its clients go on at another one. */
@@ -299,13 +284,13 @@ export class Frontend {
     client.traced = this.tracing?.traced()
     this.clients.set(client.conn, client)
     socket.on("data", (chunk: Buffer) => this.guard(() => this.conversation.data(client, chunk)))
-    socket.on("drain", () => this.drained(client))
+    socket.on("drain", () => this.emptied(client))
     socket.on("end", () => this.guard(() => this.conversation.ended(client)))
     socket.on("close", () => this.guard(() => this.closed(client)))
   }
 
   /** What was written to it has left. What it had sent before it was held comes first, then it is read from again. */
-  private drained(client: Client): void {
+  private emptied(client: Client): void {
     client.release(Hold.Unsent)
     this.flow.reconsider(client)
   }
@@ -314,7 +299,7 @@ export class Frontend {
     this.disconnect(client)
     client.phase = Phase.Closed
     this.clients.delete(client.conn)
-    if (this.clients.size === 0) this.drainedOf?.()
+    this.draining?.hasGone()
   }
 
   /** The session service is told that the client has gone, once; requests that came before still reach it first. */
@@ -348,18 +333,20 @@ export class Frontend {
   drop(client: Client, reason: DropReason, detail?: string): void {
     if (client.phase === Phase.Closed) return
     client.phase = Phase.Closed
+    // As long as it has a peer, and traces under way.
+    const about = client.about
     this.disconnect(client)
-    this.count(reason, detail === undefined ? undefined : `${client.address}:${client.port}: ${detail}`)
+    this.count(reason, detail === undefined ? undefined : `${client.address}:${client.port}: ${detail}`, about)
     client.socket.destroy()
   }
 
-  private count(reason: DropReason, detail?: string): void {
+  private count(reason: DropReason, detail?: string, about: LogContext = {}): void {
     const count = this.statistics.drop(reason)
     if (detail === undefined) return
     const now = this.now()
     if (now - (this.loggedAt.get(reason) ?? Number.NEGATIVE_INFINITY) < LOG_EVERY_MS) return
     this.loggedAt.set(reason, now)
-    this.log(`client turned away, ${reason} (${count} so far): ${detail}`)
+    this.log(`client turned away, ${reason} (${count} so far): ${detail}`, { ...about, error: reason })
   }
 
   // Time.

@@ -62,6 +62,16 @@ export class Peer {
     this.batch.push(request)
   }
 
+  /** The requests that were queued last. */
+  latest(count: number): Array<ClientRequest> {
+    return this.batch.slice(this.batch.length - count)
+  }
+
+  /** A request of the batch is sampled. */
+  sampled(): void {
+    this.hasSampled = true
+  }
+
   /** The link to it, by the bus's name for it at both ends. */
   get linkId(): string | undefined {
     return this.dialled.link?.id

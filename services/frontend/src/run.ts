@@ -3,7 +3,7 @@ import { type Supervisor, spawn } from "@zkmesh/actor"
 import { Bus, type BusError } from "@zkmesh/bus"
 import { CurrentHealth } from "@zkmesh/health"
 import { CurrentMetrics } from "@zkmesh/metrics"
-import { CurrentTelemetry } from "@zkmesh/telemetry"
+import { CurrentTelemetry, logFields } from "@zkmesh/telemetry"
 import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
 import { Frontend, type Log, type Message } from "./Frontend.ts"
 import { frontendsOf } from "./operator/Frontends.ts"
@@ -30,14 +30,14 @@ export const makeFrontend = (
     const certificates = yield* readCertificates(given.tls)
     const settings = { ...given, tls: certificates?.tls }
     const run = yield* FiberSet.makeRuntime<never, void, never>()
-    const log: Log = (message, isNews) =>
-      void run(isNews === true ? Effect.logInfo(message) : Effect.logWarning(message))
-    const logTraced = (message: string, traceId: string) =>
-      void run(Effect.annotateLogs(Effect.logWarning(message), { trace_id: traceId }))
+    const log: Log = (message, about = {}, isNews) => {
+      const line = isNews === true ? Effect.logInfo(message) : Effect.logWarning(message)
+      run(Effect.annotateLogs(line, logFields({ service: "frontend", ...about })))
+    }
     const telemetry = yield* CurrentTelemetry
     const server = frontendsOf(yield* CurrentMetrics)
     const health = yield* CurrentHealth
-    const tracing = telemetry && new RequestTracing(telemetry, settings.name, logTraced)
+    const tracing = telemetry && new RequestTracing(telemetry, settings.name, log)
     let shell: Frontend | undefined
     yield* spawn<Message>(`frontend.${settings.name}`, (context) => {
       shell = new Frontend(settings, context, bus, log, server, tracing)

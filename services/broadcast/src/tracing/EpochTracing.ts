@@ -36,6 +36,8 @@ export class EpochTracing {
   private elected: TraceContext | undefined
   private establishing: Establishing | undefined
   private synchronising: Synchronising | undefined
+  /** The trace of what has happened last. */
+  private last: string | undefined
 
   constructor(tracer: Tracer) {
     this.tracer = tracer
@@ -44,10 +46,17 @@ export class EpochTracing {
   /** The election has ended, for this peer. */
   electedBy({ leader, trace }: Extract<ElectionToBroadcast, { _tag: "Elected" }>, now: number): void {
     this.elected = trace
+    this.last = trace?.traceId ?? this.last
     this.finishEpoch(now, {}, "another election came first")
     if (leader !== this.tracer.sid) return
     const context = trace === undefined ? freshContext() : { traceId: trace.traceId, spanId: newSpanId() }
     this.establishing = { context, parentId: trace?.spanId ?? "", start: now }
+  }
+
+  /** By which trace the peer comes, or has come last, into an epoch: for lines of the log. */
+  get traceId(): string | undefined {
+    const { establishing, synchronising } = this
+    return establishing?.context.traceId ?? (synchronising?.parent ?? synchronising?.context)?.traceId ?? this.last
   }
 
   // As a leader.
@@ -69,6 +78,7 @@ export class EpochTracing {
     this.establishing = undefined
     if (establishing === undefined) return
     const { context, parentId, start } = establishing
+    this.last = context.traceId
     const about = { name: "establish epoch", kind: SpanKind.internal, start, end: now, attributes }
     tracer.record({ ...context, parentId, ...about, error })
   }
@@ -133,6 +143,7 @@ export class EpochTracing {
     if (synchronising === undefined) return
     const { context, parent, mode, start, modeAt, transactions, bytes, leader, epoch } = synchronising
     const own = parent === undefined ? context : { traceId: parent.traceId, spanId: context.spanId }
+    this.last = own.traceId
     if (mode !== undefined) {
       tracer.child(own, {
         name: "discover",

@@ -28,7 +28,7 @@ export class Requests {
   /** The hot path. Every frame of the chunk, whatever the limits say: it is in memory already. */
   take(client: Client, now: number): void {
     const { frontend } = this
-    const { flow, tracing } = frontend
+    const { flow } = frontend
     const { splitter, conn, carry } = client
     const peer = client.peer!
     const throttled = this.isThrottled(client, now)
@@ -56,7 +56,6 @@ export class Requests {
         }
         const become = throttled ? this.opOf(op) : op
         const request = new ClientRequest(conn, xid, become, buffer, start + HEADER_BYTES, end)
-        if (tracing !== undefined) tracing.forwards(client, peer, request, now)
         if (carry !== undefined) carry.asked(request)
         peer.add(request)
         const is = latencyKindOf(op)
@@ -90,6 +89,7 @@ export class Requests {
     statistics.received += count
     statistics.requests += count
     client.received += count
+    frontend.tracing?.forwards(client, client.peer!, count, now)
     // The ones before these, of another kind, have been added as they came.
     client.arrivals.add(now, run, kind)
     frontend.flow.asked(client, count, bytes)

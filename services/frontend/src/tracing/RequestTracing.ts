@@ -9,6 +9,7 @@ import { errorName, opName } from "@zkmesh/protocol"
 import { kindOf, WRITE } from "@zkmesh/session"
 import { newTraceId, spanIdOf, type Telemetry, type Tracer } from "@zkmesh/telemetry"
 import type { Client } from "../Client.ts"
+import type { Log } from "../Frontend.ts"
 import type { Peer } from "../Peer.ts"
 import { Deliveries } from "./Deliveries.ts"
 import { pathsOf } from "./paths.ts"
@@ -46,6 +47,43 @@ interface Header {
   readonly error: number
 }
 
+/** Requests of one client that have gone to its peer side by side. */
+interface Considered {
+  readonly requests: ReadonlyArray<ClientRequest>
+  /** How many the connection had forwarded before them. */
+  readonly before: number
+  /** Of them, how many are not sampled for sure. */
+  readonly passed: number
+}
+
+/** What a request was, and when. */
+interface About {
+  readonly op: string
+  readonly xid: number
+  readonly paths: ReadonlyArray<string>
+  readonly start: number
+  readonly end: number
+}
+
+/** So many in a second. */
+class Budget {
+  private readonly perSecond: number
+  private left = 0
+  private since = Number.NEGATIVE_INFINITY
+
+  constructor(perSecond: number) {
+    this.perSecond = perSecond
+  }
+
+  take(now: number): boolean {
+    if (now - this.since >= 1000) {
+      this.since = now
+      this.left = this.perSecond
+    }
+    return this.left-- > 0
+  }
+}
+
 /** Whether a reply is to be traced after all: everybody is told a moment later, when all have had their part. */
 const KEEP_AFTER_MS = 200
 const MAX_KEPT_PER_SECOND = 50
@@ -71,21 +109,21 @@ const headerAt = (bytes: Uint8Array, at: number): Header => ({
 export class RequestTracing {
   private readonly tracer: Tracer
   readonly telemetry: Telemetry
-  private readonly logSlow: (message: string, traceId: string) => void
+  private readonly log: Log
   private readonly keepsTail: boolean
   readonly deliveries: Deliveries
   /** Answered in this pass. */
   private done: Array<{ readonly one: Sampled; readonly client: Client; readonly header: Header }> = []
   private kept: Array<{ readonly request: KeptRequest; readonly at: number }> = []
-  private budget = MAX_KEPT_PER_SECOND
-  private budgetAt = 0
+  private readonly keeping = new Budget(MAX_KEPT_PER_SECOND)
+  private readonly logging = new Budget(MAX_KEPT_PER_SECOND)
 
-  constructor(telemetry: Telemetry, name: string, logSlow: (message: string, traceId: string) => void) {
+  constructor(telemetry: Telemetry, name: string, log: Log) {
     this.telemetry = telemetry
     this.tracer = telemetry.tracer("frontend", `frontend.${name}`, 0)
     this.deliveries = new Deliveries(this.tracer)
     this.keepsTail = telemetry.keepsTail
-    this.logSlow = logSlow
+    this.log = log
   }
 
   traced(): Traced {
@@ -94,31 +132,38 @@ export class RequestTracing {
 
   // What clients ask.
 
-  /** A request is on its way to its peer: the hot path. */
-  forwards(client: Client, peer: Peer, request: ClientRequest, now: number): void {
+  /** The last `count` requests that its peer was given are on their way: the hot path. */
+  forwards(client: Client, peer: Peer, count: number, now: number): void {
     const traced = client.traced!
-    traced.forwarded++
-    if (this.telemetry.sampler.isDue()) this.consider(client, traced, request, now)
+    const before = traced.forwarded
+    traced.forwarded += count
+    const passed = this.telemetry.sampler.pass(count)
+    if (passed < count) this.consider(client, peer, { requests: peer.latest(count), before, passed }, now)
     if (traced.underway === undefined) return
-    traced.underway.push(request, peer.added, now)
+    traced.underway.push(peer.latest(count), peer.added - count + 1, now)
     if (traced.peer === peer) return
     traced.peer = peer
-    traced.movedAt = traced.forwarded
+    traced.movedAt = before + 1
   }
 
-  private consider(client: Client, traced: Traced, request: ClientRequest, now: number): void {
-    const candidate = { session: client.sessionId, paths: () => pathsOf(request) }
-    if (!this.telemetry.sampler.decide(candidate, now)) return
-    const traceId = newTraceId()
-    const trace = { traceId, spanId: spanIdOf(traceId, "request", 0) }
-    request.trace = trace
-    traced.sampled.push({ trace, number: traced.forwarded, request, start: now })
+  /** Of requests of which so many have `passed`: which of the others are sampled. */
+  private consider(client: Client, peer: Peer, { requests, before, passed }: Considered, now: number): void {
+    const { sampler } = this.telemetry
+    for (let i = passed; i < requests.length; i += 1 + sampler.pass(requests.length - i - 1)) {
+      const request = requests[i]!
+      if (!sampler.decide({ session: client.sessionId, paths: () => pathsOf(request) }, now)) continue
+      const traceId = newTraceId()
+      const trace = { traceId, spanId: spanIdOf(traceId, "request", 0) }
+      request.trace = trace
+      peer.sampled()
+      client.traced!.sampled.push({ trace, number: before + i + 1, request, start: now })
+    }
   }
 
   /** A session is asked for. Returns the context to send along, if it is sampled. */
   opens(client: Client, session: number, now: number): TraceContext | undefined {
     const { sampler } = this.telemetry
-    if (!sampler.isDue() || !sampler.decide({ session, paths: () => [] }, now)) return undefined
+    if (sampler.pass(1) > 0 || !sampler.decide({ session, paths: () => [] }, now)) return undefined
     const traceId = newTraceId()
     const trace = { traceId, spanId: spanIdOf(traceId, "request", 0) }
     client.traced!.opening = { trace, start: now }
@@ -152,7 +197,7 @@ export class RequestTracing {
   /** The oldest has waited for longest; errors are below zero. A single reply, the most common case, is seen at a glance. */
   private mayBeOfInterest(underway: Underway, bytes: Uint8Array, answers: number, now: number): boolean {
     const { failures, slowMs } = this.telemetry.options
-    if (slowMs > 0 && now - underway.since(0) >= slowMs) return true
+    if (slowMs > 0 && now - underway.oldest >= slowMs) return true
     if (failures === "none") return false
     return answers > 1 || bytes[ERROR_AT] !== 0 || bytes[XID_AT] === NEGATIVE
   }
@@ -161,7 +206,7 @@ export class RequestTracing {
   private look(client: Client, traced: Traced, bytes: Uint8Array, answers: number, now: number): void {
     const { sampled, underway, movedAt } = traced
     const { slowMs, failures } = this.telemetry.options
-    const isLate = underway !== undefined && slowMs > 0 && now - underway.since(0) >= slowMs
+    const isLate = underway !== undefined && slowMs > 0 && now - underway.oldest >= slowMs
     const nextSampled = () => sampled[0]?.number ?? Number.POSITIVE_INFINITY
     let wanted = nextSampled()
     let nth = 0
@@ -179,12 +224,11 @@ export class RequestTracing {
 
   /** The passing reply's request was slow, or has failed, or neither. `isHere`: it went to the client's present peer. */
   private judge(client: Client, underway: Underway, nth: number, header: Header, isHere: boolean, now: number): void {
-    const since = underway.since(nth)
-    const isSlow = this.isSlow(since, now)
-    if ((!isSlow && !this.hasFailed(header.error)) || !this.mayKeep(now)) return
-    const request = underway.request(nth)
+    const found = underway.at(nth)
     const { peer } = client
-    if (request === undefined || peer === undefined) return
+    if (found === undefined || peer === undefined) return
+    const { request, ordinal, since } = found
+    if ((!this.isSlow(since, now) && !this.hasFailed(header.error)) || !this.keeping.take(now)) return
     const traceId = newTraceId()
     const trace = { traceId, spanId: spanIdOf(traceId, "request", 0) }
     this.done.push({ one: { trace, number: 0, request, start: since }, client, header })
@@ -196,15 +240,12 @@ export class RequestTracing {
       session: client.sessionId,
       peer: peer.sid,
       link: peer.linkId ?? "",
-      ordinal: isHere ? underway.ordinal(nth) : -1,
+      ordinal: isHere ? ordinal : -1,
       op: opName(request.op),
       start: this.telemetry.wall(since),
       end: this.telemetry.wall(now)
     }
     this.kept.push({ at: now, request: kept })
-    if (!isSlow) return
-    const what = [opName(request.op), ...pathsOf(request).slice(0, 1)].join(" ")
-    this.logSlow(`${what} of session ${hex(client.sessionId)} took ${Math.round(now - since)} ms`, traceId)
   }
 
   private isSlow(since: number, now: number): boolean {
@@ -215,14 +256,6 @@ export class RequestTracing {
   private hasFailed(error: number): boolean {
     const { failures } = this.telemetry.options
     return failures === "all" ? error < 0 : failures === "system" && error < 0 && error > API_ERROR
-  }
-
-  private mayKeep(now: number): boolean {
-    if (now - this.budgetAt >= 1000) {
-      this.budgetAt = now
-      this.budget = MAX_KEPT_PER_SECOND
-    }
-    return this.budget-- > 0
   }
 
   /** What was written in this pass has left. */
@@ -259,19 +292,36 @@ export class RequestTracing {
     error: string | undefined
   ): void {
     const { xid, op } = request
-    this.tell(trace, client, { op: opName(op), xid, paths: pathsOf(request), start, end: now }, header, error)
+    const about = { op: opName(op), xid, paths: pathsOf(request), start, end: now }
+    this.tell(trace, client, about, header, error)
+    if (header !== undefined) this.remark(trace, client, about, header)
+  }
+
+  /** A line of the log for each request that was slow or has failed: by it an operator finds the trace. */
+  private remark(
+    { traceId }: TraceContext,
+    client: Client,
+    { op, xid, paths, start, end }: About,
+    header: Header
+  ): void {
+    const hasFailed = this.hasFailed(header.error)
+    if ((!hasFailed && !this.isSlow(start, end)) || !this.logging.take(end)) return
+    const { sessionId: session, peer } = client
+    const error = hasFailed ? errorName(header.error) : undefined
+    const [path] = paths
+    const what = `${path === undefined ? op : `${op} ${path}`} of session ${hex(session)}`
+    const how = `took ${Math.round(end - start)} ms${error === undefined ? "" : ` and failed: ${error}`}`
+    const durationMs = end - start
+    this.log(`${what} ${how}`, {
+      ...{ peer: peer?.sid, session, xid, zxid: header.zxid, traceId, op, path, error, durationMs },
+      client: `${client.address}:${client.port}`
+    })
   }
 
   private tell(
     trace: TraceContext,
     client: Client,
-    about: {
-      readonly op: string
-      readonly xid: number
-      readonly paths: ReadonlyArray<string>
-      readonly start: number
-      readonly end: number
-    },
+    about: About,
     header: Header | undefined,
     error: string | undefined
   ): void {

@@ -1,45 +1,60 @@
 import type { ClientRequest } from "@zkmesh/messages"
 
-/** The requests of a connection that are not answered, oldest first: where each was on its way, and since when. */
+/** Requests that came with one piece of a connection's bytes, and went by one link side by side. */
+interface Run {
+  readonly requests: ReadonlyArray<ClientRequest>
+  /** The first one's number among all requests on that link. */
+  readonly ordinal: number
+  readonly since: number
+}
+
+/**
+ * The requests of a connection that are not answered, oldest first: what each was, where on its way, and since when. Kept by
+ * the run: that is one entry for as many requests as came at a time.
+ */
 export class Underway {
-  private requests: Array<ClientRequest> = []
-  private ordinals: Array<number> = []
-  private times: Array<number> = []
+  private runs: Array<Run> = []
   private head = 0
+  /** How many of the oldest run have been answered. */
+  private done = 0
+  private count = 0
 
   get length(): number {
-    return this.requests.length - this.head
+    return this.count
   }
 
-  /** `ordinal`: its number among all requests on the link that it went by. */
-  push(request: ClientRequest, ordinal: number, now: number): void {
-    this.requests.push(request)
-    this.ordinals.push(ordinal)
-    this.times.push(now)
+  push(requests: ReadonlyArray<ClientRequest>, ordinal: number, since: number): void {
+    this.runs.push({ requests, ordinal, since })
+    this.count += requests.length
   }
 
-  /** Of the request that is answered after `nth` others. */
-  request(nth: number): ClientRequest | undefined {
-    return this.requests[this.head + nth]
+  /** Since when the oldest is under way; infinity if none is. */
+  get oldest(): number {
+    return this.count === 0 ? Number.POSITIVE_INFINITY : this.runs[this.head]!.since
   }
-  ordinal(nth: number): number {
-    return this.ordinals[this.head + nth]!
-  }
-  since(nth: number): number {
-    return this.times[this.head + nth]!
+
+  /** The request that is answered after `nth` others; undefined if there are not as many. */
+  at(nth: number): { readonly request: ClientRequest; readonly ordinal: number; readonly since: number } | undefined {
+    let index = this.done + nth
+    for (let i = this.head; i < this.runs.length; i++) {
+      const { requests, ordinal, since } = this.runs[i]!
+      if (index < requests.length) return { request: requests[index]!, ordinal: ordinal + index, since }
+      index -= requests.length
+    }
+    return undefined
   }
 
   /** The oldest `count` have been answered. */
   drop(count: number): void {
-    this.head = Math.min(this.requests.length, this.head + count)
-    if (this.head === this.requests.length) {
-      this.requests.length = this.ordinals.length = this.times.length = 0
-      this.head = 0
-    } else if (this.head >= 256) {
-      this.requests = this.requests.slice(this.head)
-      this.ordinals = this.ordinals.slice(this.head)
-      this.times = this.times.slice(this.head)
-      this.head = 0
+    this.count -= Math.min(count, this.count)
+    if (this.count === 0) {
+      this.runs.length = this.head = this.done = 0
+      return
     }
+    this.done += count
+    while (this.done >= this.runs[this.head]!.requests.length) this.done -= this.runs[this.head++]!.requests.length
+    if (this.head < 256) return
+    this.runs = this.runs.slice(this.head)
+    this.head = 0
   }
 }
