@@ -118,6 +118,11 @@ export class FrameSplitter {
     return "frame"
   }
 
+  /** Whether a part of a frame has come, or more than one frame of which `next` has not been asked yet. */
+  get isPartial(): boolean {
+    return this.need >= 0 || this.headerBytes > 0 || this.position < this.chunk.length
+  }
+
   /** What is left of the last chunk, not yet split. */
   rest(): Uint8Array {
     return this.chunk.subarray(this.position)

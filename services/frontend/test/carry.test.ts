@@ -245,6 +245,28 @@ describe("what a client watches", () => {
     assert.deepEqual(registered(one), { data: ["/other"], child: ["/dir"] })
   })
 
+  it("may be what it cannot be told of any more", () => {
+    const one = carry()
+    done(one, read(OpCode.getData, "/a", true))
+    resumed(one, 0)
+    assert.isUndefined(one.release(reply(-8, ErrorCode.UNKNOWNSESSION)))
+  })
+
+  it("is named anew by a client that was just about to do so, and not told twice", () => {
+    const one = carry()
+    const set = request(OpCode.setWatches, (w) => {
+      w.long(1)
+      w.ustrings(["/a"])
+      w.ustrings([])
+      w.ustrings([])
+    })
+    one.asked(set)
+    assert.deepEqual(resumed(one, 0), [set])
+    assert.isFalse(one.isSettling)
+    one.told(reply(-8), 1)
+    assert.deepEqual(registered(one), { data: ["/a"] })
+  })
+
   it("takes a malformed setWatches for one that names nothing", () => {
     const one = carry()
     done(

@@ -58,7 +58,7 @@ describe("a frontend that is asked to stop", () => {
     )
   })
 
-  it("reads nothing more, and ends in time though an answer never comes", async () => {
+  it("answers what was on its way as well, and ends the connection behind the last answer", async () => {
     let raw: RawClient | undefined
     await withFrontend(
       {},
@@ -70,11 +70,56 @@ describe("a frontend that is asked to stop", () => {
         session!.isHelpful = false
         raw.send(raw.requestFrame(1, OpCode.getData))
         await session!.until(() => session!.requests.length === 1)
-        void idle.closed().then(() => raw!.send(raw!.requestFrame(2, OpCode.setData)))
+        // The idle one is let go: the stop is under way.
+        void idle.closed().then(async () => {
+          raw!.send(raw!.requestFrame(2, OpCode.setData))
+          await session!.until(() => session!.requests.length === 2)
+          session!.answer(2, { _tag: "Requests", requests: session!.requests })
+        })
+      },
+      async () => {
+        await raw!.closed()
+        assert.lengthOf(raw!.frames, 3)
+      }
+    )
+  })
+
+  it("lets go of those who never stop asking, with an answer to everything that it has read", async () => {
+    let raw: RawClient | undefined
+    await withFrontend(
+      {},
+      async ({ client, sessions: [session] }) => {
+        raw = client()
+        await raw.open()
+        let xid = 0
+        const ask = (count: number) => {
+          for (let i = 0; i < count; i++) raw!.send(raw!.requestFrame(++xid, OpCode.getData))
+        }
+        raw.socket.on("data", () => ask(raw!.frames.length > xid - 10 ? 20 : 0))
+        ask(20)
+        await session!.until(() => session!.requests.length > 100)
       },
       async ({ sessions: [session] }) => {
         await raw!.closed()
-        assert.lengthOf(session!.requests, 1)
+        assert.strictEqual(raw!.frames.length - 1, session!.requests.length)
+      }
+    )
+  })
+
+  it("ends in time though an answer never comes", async () => {
+    let raw: RawClient | undefined
+    await withFrontend(
+      {},
+      async ({ client, sessions: [session] }) => {
+        raw = client()
+        await raw.open()
+        session!.isHelpful = false
+        raw.send(raw.requestFrame(1, OpCode.getData))
+        await session!.until(() => session!.requests.length === 1)
+      },
+      async () => {
+        await raw!.closed()
+        assert.lengthOf(raw!.frames, 1)
       }
     )
   })

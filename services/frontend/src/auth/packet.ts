@@ -58,6 +58,8 @@ export const prove = (
   auth: Uint8Array | null
 ): Identity | undefined => {
   if (scheme === "ip") return identity
+  // The certificate was seen when the connection came.
+  if (scheme === "x509") return identity.some((one) => one.scheme === "x509") ? identity : undefined
   const isHouse = house !== undefined && scheme === "digest" && auth !== null && house.equals(auth)
   if (isHouse) return withIds(identity, [{ scheme: "super", id: "" }])
   if (scheme !== "digest" || !digest.isEnabled || auth === null) return undefined

@@ -118,13 +118,12 @@ export class Frontends {
     })
   }
 
-  /** Who somebody is who says so in another way than by an auth packet; undefined if that proves nothing. */
-  prove(address: string, scheme: string, auth: string): Identity | undefined {
+  /** Who somebody is, known so far by `identity`, who says so in another way than by an auth packet; undefined: nobody. */
+  prove(identity: Identity, scheme: string, auth: string): Identity | undefined {
     const [frontend] = this.all
-    const place: Identity = [{ scheme: "ip", id: address }]
     return frontend === undefined
       ? undefined
-      : prove(place, frontend.settings.authentication, scheme, Buffer.from(auth, "utf8"))
+      : prove(identity, frontend.settings.authentication, scheme, Buffer.from(auth, "utf8"))
   }
 
   /** Ends so many of a hundred connections with a session, chosen by chance; what has been written to them still leaves. */
