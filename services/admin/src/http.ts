@@ -2,6 +2,7 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import type { FrontendTls } from "@zkmesh/service-frontend"
 import * as Effect from "effect/Effect"
 import type * as HttpRouter from "effect/http/HttpRouter"
 import { toHttpEffect } from "effect/http/HttpRouter"
@@ -9,6 +10,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { secured } from "./https.ts"
 
 /** The port could not be opened. */
 export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", {
@@ -21,15 +23,20 @@ export interface HttpEndpoint {
   readonly port: number
   /** How long a connection without a request stays open, ms. */
   readonly idleTimeoutMs?: number | undefined
+  /** HTTPS, alone or beside HTTP; undefined: HTTP alone. */
+  readonly tls?: FrontendTls | undefined
 }
 
 /** Serves `routes` until the scope closes. Returns the port that it listens at. */
 export const serveHttp = (
-  { host, port, idleTimeoutMs }: HttpEndpoint,
+  { host, port, idleTimeoutMs, tls }: HttpEndpoint,
   routes: Layer.Layer<never, never, HttpRouter.HttpRouter>
 ): Effect.Effect<number, ListenError, Scope.Scope> =>
   Effect.gen(function* () {
     const node = createServer({ keepAliveTimeout: idleTimeoutMs ?? 30_000 })
+    if (tls !== undefined) {
+      yield* Effect.mapError(secured(node, tls), ({ message }) => new ListenError({ message }))
+    }
     const http = yield* NodeHttpServer.make(() => node, { host, port, disablePreemptiveShutdown: true }).pipe(
       Effect.mapError(({ cause }) => new ListenError({ message: refusal(cause, host, port) }))
     )

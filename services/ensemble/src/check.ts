@@ -4,7 +4,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { peerId } from "./server.ts"
 import { storeKind } from "./stores.ts"
-import { readTls } from "./tls/certificates.ts"
+import { readAdminTls, readTls } from "./tls/certificates.ts"
 
 /** Values that do not belong on a screen. */
 const SECRET = /password|token|digest|sasl\.users/i
@@ -39,6 +39,7 @@ export const checkConfiguration = (config: Config, hasId: boolean): Effect.Effec
     const defaults = yield* readConfig({})
     if (hasId) yield* peerId(config)
     yield* readTls(config)
+    yield* readAdminTls(config)
     for (const line of effective(config, defaults)) yield* Console.log(line)
     for (const notice of config.notices) yield* Console.error(`warning: ${notice}`)
     const { servers } = config

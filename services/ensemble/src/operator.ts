@@ -1,6 +1,6 @@
 /** What an operator finds: the admin server, with health, and the metrics. Loaded once the rest is on its way. */
 import { hostname } from "node:os"
-import type { Config } from "@zkmesh/config"
+import type { Config, ConfigError } from "@zkmesh/config"
 import { CurrentHealth, Health } from "@zkmesh/health"
 import { CurrentMetrics, Registry } from "@zkmesh/metrics"
 import type { Sid } from "@zkmesh/numbers"
@@ -13,6 +13,7 @@ import { adminSettings } from "./adminSettings.ts"
 import { logSwitch } from "./logging.ts"
 import type { StoreLayer } from "./peer.ts"
 import { observeProcess } from "./processMetrics.ts"
+import { readAdminTls } from "./tls/certificates.ts"
 
 /** Where the ports of a peer lie: in the ensemble placement each peer has those of the first plus `offset`. */
 export interface OperatorPlace {
@@ -47,7 +48,7 @@ export const withOperator = <A, E, R>(config: Config, place: OperatorPlace, prog
   Effect.all([program, runOperator(config, place)], { concurrency: "unbounded", discard: true })
 
 /** Serves until it is interrupted. A port that cannot be had is warned of: what serves clients goes on without it. */
-const runOperator = (config: Config, { offset, host, sid, store }: OperatorPlace): Effect.Effect<never> =>
+const runOperator = (config: Config, { offset, host, sid, store }: OperatorPlace): Effect.Effect<never, ConfigError> =>
   Effect.gen(function* () {
     const { knobs } = config
     const health = yield* CurrentHealth
@@ -70,7 +71,8 @@ const runOperator = (config: Config, { offset, host, sid, store }: OperatorPlace
         const endpoint = {
           host: knobs["admin.serverAddress"] ?? host,
           port: knobs["admin.serverPort"] + offset,
-          idleTimeoutMs: knobs["admin.idleTimeout"]
+          idleTimeoutMs: knobs["admin.idleTimeout"],
+          tls: yield* readAdminTls(config)
         }
         metrics.counter("insecure_admin_count")
         const server = frontendsOf(metrics)

@@ -21,6 +21,8 @@ export interface AdminSettings {
   readonly initialConfiguration: string
   /** The members as they were configured: `server.N` lines. */
   readonly members: ReadonlyArray<Member>
+  /** The subject of a certificate that may do everything. */
+  readonly x509SuperUser?: string | undefined
 }
 
 export type Params = Readonly<Record<string, string>>

@@ -1,12 +1,13 @@
 /** Who may take or put back everything: whoever holds every permission on the root, as in ZooKeeper. */
 import type { Identity, Stats } from "@zkmesh/messages"
 import { Perms } from "@zkmesh/protocol"
-import type { Frontends } from "@zkmesh/service-frontend"
 import { type AclList, isAllowed } from "@zkmesh/tree"
 import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { provedByCertificate } from "../https.ts"
+import type { Subject } from "./command.ts"
 
 /** The request is refused, with this status of HTTP. */
 export class Refused extends Schema.TaggedError<Refused>()("Refused", {
@@ -16,8 +17,8 @@ export class Refused extends Schema.TaggedError<Refused>()("Refused", {
 
 const EVERY = [Perms.READ, Perms.WRITE, Perms.CREATE, Perms.DELETE, Perms.ADMIN]
 
-/** Succeeds if the header `Authorization: <scheme> <auth>` proves enough. */
-export const authorized = (server: Frontends, request: HttpServerRequest): Effect.Effect<void, Refused> =>
+/** Succeeds if the header `Authorization: <scheme> <auth>` proves enough; for `x509` the certificate of the request does. */
+export const authorized = ({ server, settings }: Subject, request: HttpServerRequest): Effect.Effect<void, Refused> =>
   Effect.gen(function* () {
     const header = request.headers["authorization"]
     if (header === undefined || header.trim() === "") {
@@ -25,7 +26,8 @@ export const authorized = (server: Frontends, request: HttpServerRequest): Effec
     }
     const [, scheme = "", auth = ""] = /^\s*(\S+)\s*(.*)$/.exec(header) ?? []
     const address = Option.getOrElse(request.remoteAddress, () => "").replace(/^::ffff:/, "")
-    const identity = server.prove(address, scheme.toLowerCase(), auth.trim())
+    const proved = provedByCertificate(request, settings.x509SuperUser)
+    const identity = server.prove([{ scheme: "ip", id: address }, ...proved], scheme.toLowerCase(), auth.trim())
     if (identity === undefined) return yield* new Refused({ status: 401, message: "Not authenticated" })
     const answered = yield* Effect.promise(() => server.ask("acl"))
     if (answered === undefined) {

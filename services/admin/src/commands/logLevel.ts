@@ -16,7 +16,7 @@ export const logLevelRoute = (subject: Subject, base: `/${string}`, log: LogSwit
   const answer = Effect.fnUntraced(function* (request: HttpServerRequest) {
     const level = new URL(request.url, "http://here").searchParams.get("level")
     if (level !== null) {
-      yield* authorized(subject.server, request)
+      yield* authorized(subject, request)
       if (!log.set(level)) return yield* new Refused({ status: 400, message: `no such level: ${level}` })
       yield* Effect.logInfo(`the log's level is ${level} from now on`)
     }

@@ -42,7 +42,7 @@ export const restoreRoute = (subject: Subject, base: `/${string}`, options: Rest
   const limit = new RateLimit(options.intervalMs)
   const restore = Effect.fnUntraced(function* (request: HttpServerRequest) {
     if (!options.isEnabled) return yield* refuse(503, "Restore command is disabled")
-    yield* authorized(subject.server, request)
+    yield* authorized(subject, request)
     if (request.headers["content-length"] === "0") return yield* refuse(400, "Restore needs a snapshot as its body")
     if (!limit.admits(performance.now())) {
       limited.add()

@@ -5,6 +5,7 @@ import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import { json } from "../http.ts"
+import { isSecure } from "../https.ts"
 import type { Answer, Command, Params, Subject } from "./command.ts"
 import { CONNECTION_COMMANDS } from "./connections.ts"
 import { SERVER_COMMANDS } from "./server.ts"
@@ -44,7 +45,7 @@ export const commandRoutes = (
   const page = HttpServerResponse.text(`${links.join("\n")}\n`, { contentType: "text/html" })
   const answer = (request: HttpServerRequest) => {
     const name = new URL(request.url, "http://here").pathname.slice(base.length + 1)
-    subject.server.metrics.counter("insecure_admin_count").add()
+    if (!isSecure(request)) subject.server.metrics.counter("insecure_admin_count").add()
     return Effect.map(
       Effect.promise(() => runCommand(name, subject, paramsOf(request))),
       (body) => json(body)

@@ -14,9 +14,10 @@ const Asked = Schema.Struct({
   percentage: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100 }))
 })
 
-export const shedRoute = ({ server }: Subject, base: `/${string}`) => {
+export const shedRoute = (subject: Subject, base: `/${string}`) => {
+  const { server } = subject
   const shed = Effect.fnUntraced(function* (request: HttpServerRequest) {
-    yield* authorized(server, request)
+    yield* authorized(subject, request)
     const { percentage } = yield* Effect.flatMap(request.json, Schema.decodeUnknownEffect(Asked)).pipe(
       Effect.mapError(() => new Refused({ status: 400, message: 'expected {"percentage": 0…100}' }))
     )

@@ -38,7 +38,7 @@ export const snapshotRoute = (subject: Subject, base: `/${string}`, options: Sna
   const limit = new RateLimit(options.intervalMs)
   const take = Effect.fnUntraced(function* (request: HttpServerRequest) {
     if (!options.isEnabled) return yield* refuse(503, "Snapshot command is disabled")
-    yield* authorized(subject.server, request)
+    yield* authorized(subject, request)
     const { store } = options
     if (store === undefined) return yield* refuse(500, "this process has no store: ask the server of a peer")
     if (!limit.admits(performance.now())) {
