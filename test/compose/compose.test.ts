@@ -23,13 +23,24 @@ describe("docker compose", () => {
   })
   afterAll(async () => {
     await workload?.close()
-    await project?.down("-v")
+    await project?.dispose()
   })
 
   it("serves within half a minute", async () => {
     const ms = await project.up("--scale", "frontend=2", "--scale", "frontend-replica=1")
     console.log(`served ${Math.round(ms)} ms after docker compose up`)
     assert.isBelow(ms, UP_MS)
+  })
+
+  it("runs with passwords of its own, and shows none of them", async () => {
+    const told = await project.inspect()
+    assert.include(told, "ZKMESH_NATS_PASSWORD_FILE")
+    const passwords = project.passwords()
+    assert.lengthOf(passwords, 4)
+    for (const password of passwords) {
+      assert.match(password, /^\w{32}$/)
+      assert.notInclude(told, password)
+    }
   })
 
   const daily = clients.filter(({ name }) => name === "kazoo" || name === "zkCli.sh")

@@ -1,5 +1,8 @@
 /** docker-compose.yml, run for real under a project name and on ports of its own. */
-import { execFile } from "node:child_process"
+import { execFile, execFileSync } from "node:child_process"
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fourLetterWord } from "../setup/four-letter-words.ts"
 import { freePorts } from "../setup/ports.ts"
 import { eventually } from "../setup/processes.ts"
@@ -42,13 +45,17 @@ export class Project {
   readonly port: number
   readonly replicaPort: number
   readonly prometheusPort: number
+  /** Where this project's own passwords are. */
+  private readonly secrets = mkdtempSync(join(tmpdir(), "zkmesh-secrets-"))
   private readonly env: Record<string, string>
 
   private constructor([port, replicaPort, stats, prometheusPort, grafana, jaeger]: ReadonlyArray<number>) {
     this.port = port!
     this.replicaPort = replicaPort!
     this.prometheusPort = prometheusPort!
+    execFileSync(join(ROOT, "infra/secrets/make"), [this.secrets])
     this.env = {
+      ZKMESH_SECRETS: this.secrets,
       COMPOSE_PROJECT_NAME: this.name,
       // What is in the profile is started by name, as far as its images can be had.
       COMPOSE_PROFILES: "",
@@ -92,6 +99,25 @@ export class Project {
 
   async down(...args: ReadonlyArray<string>): Promise<void> {
     await this.compose("--profile", "observability", "down", "--remove-orphans", "-t", "10", ...args)
+  }
+
+  /** Takes it down with all that it has left behind. */
+  async dispose(): Promise<void> {
+    await this.down("-v")
+    rmSync(this.secrets, { recursive: true })
+  }
+
+  /** The passwords that this project was made with. */
+  passwords(): ReadonlyArray<string> {
+    const files = readdirSync(this.secrets).filter((file) => file.endsWith("-password"))
+    const routes = /ROUTE_PASSWORD: "(.*)"/.exec(readFileSync(join(this.secrets, "nats.conf"), "utf8"))
+    return [...files.map((file) => readFileSync(join(this.secrets, file), "utf8").trim()), routes![1]!]
+  }
+
+  /** What the engine tells of all containers: their environment, their commands. */
+  async inspect(): Promise<string> {
+    const ids = (await this.compose("ps", "-a", "-q")).split("\n").filter((id) => id !== "")
+    return (await execute(["inspect", ...ids], {}, 30_000)).stdout
   }
 
   /** So many containers of a service, all others as they are. */

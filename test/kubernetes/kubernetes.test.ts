@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { join, resolve } from "node:path"
+import { basename, join, resolve } from "node:path"
 import { Deployment } from "kubernetes-models/apps/v1/Deployment"
 import { StatefulSet } from "kubernetes-models/apps/v1/StatefulSet"
 import { HorizontalPodAutoscaler } from "kubernetes-models/autoscaling/v2/HorizontalPodAutoscaler"
@@ -47,6 +47,7 @@ const validate = (resource: Resource): void => {
 const kustomization = parse(readFileSync(join(DIRECTORY, "kustomization.yaml"), "utf8")) as {
   readonly resources: ReadonlyArray<string>
   readonly configMapGenerator: ReadonlyArray<{ readonly files: ReadonlyArray<string> }>
+  readonly secretGenerator: ReadonlyArray<{ readonly name: string; readonly files: ReadonlyArray<string> }>
 }
 const resources = kustomization.resources.flatMap((file) =>
   parseAllDocuments(readFileSync(join(DIRECTORY, file), "utf8")).map((document) => document.toJS() as Resource)
@@ -54,7 +55,9 @@ const resources = kustomization.resources.flatMap((file) =>
 
 describe("infra/kubernetes", () => {
   it("names every file that it has, and has every file that it names", () => {
-    const named = [...kustomization.resources, ...kustomization.configMapGenerator.flatMap(({ files }) => files)]
+    const generated = [...kustomization.configMapGenerator, ...kustomization.secretGenerator]
+    const files = generated.flatMap((one) => one.files).map((file) => file.replace(/^.*=/, ""))
+    const named = [...kustomization.resources, ...files]
     for (const file of named) assert.isTrue(existsSync(join(DIRECTORY, file)), file)
     const yaml = readdirSync(DIRECTORY).filter((file) => file.endsWith(".yaml") && file !== "kustomization.yaml")
     assert.sameMembers([...kustomization.resources], yaml)
@@ -87,6 +90,17 @@ describe("infra/kubernetes", () => {
       const budget = resources.find((one) => one.kind === "PodDisruptionBudget" && one.metadata.name === metadata.name)
       assert.deepStrictEqual(budget?.spec.selector, spec.selector)
     }
+  })
+
+  it("hands out passwords as files of a Secret, never as a variable's value", () => {
+    const text = kustomization.resources.map((file) => readFileSync(join(DIRECTORY, file), "utf8")).join("")
+    for (const { files } of kustomization.secretGenerator) {
+      for (const file of files.filter((one) => one.endsWith("-password"))) {
+        assert.include(text, `/run/secrets/zkmesh/${basename(file)}`)
+        assert.notInclude(text, readFileSync(join(DIRECTORY, file), "utf8").trim())
+      }
+    }
+    assert.notInclude(text, "secretKeyRef")
   })
 
   it("scales by load what exists", () => {
