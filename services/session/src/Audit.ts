@@ -19,6 +19,7 @@ import {
   readPathRequest,
   readSetACLRequest
 } from "@zkmesh/protocol"
+import type { LogContext } from "@zkmesh/telemetry"
 
 /** The length, the xid, the zxid and the error of a reply's frame come first. */
 const REPLY_HEADER = 20
@@ -65,11 +66,13 @@ const lineOf = (fields: Fields): string =>
     .map(([key, value]) => `${key}=${value}`)
     .join("\t")
 
-export class Audit {
-  private readonly write: (line: string) => void
+/** Gets each line, and beside it what it is about. */
+export type WriteLine = (line: string, about: LogContext) => void
 
-  /** `write` gets each line. */
-  constructor(write: (line: string) => void) {
+export class Audit {
+  private readonly write: WriteLine
+
+  constructor(write: WriteLine) {
     this.write = write
   }
 
@@ -79,7 +82,8 @@ export class Audit {
         ["user", userInfo().username],
         ["operation", "serverStart"],
         ["result", "success"]
-      ])
+      ]),
+      {}
     )
   }
 
@@ -89,7 +93,8 @@ export class Audit {
         ["user", userInfo().username],
         ["operation", "serverStop"],
         ["result", "invoked"]
-      ])
+      ]),
+      {}
     )
   }
 
@@ -102,7 +107,8 @@ export class Audit {
       ["user", usersOf(identity)],
       ["ip", identity.find(({ scheme }) => scheme === "ip")?.id]
     ]
-    for (const what of whatOf(request, txn, result)) this.write(lineOf([...who, ...what, ["result", result]]))
+    const about = { session, zxid: txn.zxid, traceId: request.trace?.traceId }
+    for (const what of whatOf(request, txn, result)) this.write(lineOf([...who, ...what, ["result", result]]), about)
   }
 
   /** A session has ended, and these went with it. */
@@ -116,7 +122,8 @@ export class Audit {
           ["operation", operation],
           ["znode", path],
           ["result", "success"]
-        ])
+        ]),
+        { session }
       )
     }
   }

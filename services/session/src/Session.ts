@@ -21,10 +21,11 @@ import { CurrentMetrics, readingsOf } from "@zkmesh/metrics"
 import type { Sid } from "@zkmesh/numbers"
 import { Perms } from "@zkmesh/protocol"
 import { type Leader, SessionCore, type SessionInput, type SessionOutput } from "@zkmesh/session"
-import { CurrentTelemetry } from "@zkmesh/telemetry"
+import { CurrentTelemetry, logFields } from "@zkmesh/telemetry"
 import { isAllowed } from "@zkmesh/tree"
 import { Effect, FiberSet, type Scope } from "effect"
-import { Audit } from "./Audit.ts"
+import { Audit, type WriteLine } from "./Audit.ts"
+import { Expiries } from "./Expiries.ts"
 import { Measures } from "./Measures.ts"
 import { SessionTracing } from "./tracing/SessionTracing.ts"
 
@@ -68,14 +69,18 @@ export const runSession = (
     const name = `session.${options.sid}`
     const tracing = yield* SessionTracing.start(yield* CurrentTelemetry, options.sid)
     const metrics = yield* CurrentMetrics
-    const audit = options.audit === true ? new Audit(yield* auditLog(name)) : undefined
+    const audit =
+      options.audit === true
+        ? new Audit(yield* infoLog({ logger: "audit", service: "session", peer: options.sid }))
+        : undefined
     if (audit !== undefined) {
       audit.started()
       yield* Effect.addFinalizer(() => Effect.sync(() => audit.stopped()))
     }
+    const expiries = new Expiries(yield* infoLog({ service: "session", peer: options.sid }))
     let shell: Shell | undefined
     const actor = yield* spawn<Message>(name, (context) => {
-      shell = new Shell(options, context, bus, new Measures(metrics), tracing, audit)
+      shell = new Shell(options, context, bus, new Measures(metrics), tracing, audit, expiries)
       return shell.handle
     })
     const own = shell!
@@ -95,12 +100,13 @@ export const runSession = (
 /** How long a peer looks for a leader before it serves readers, at least. */
 const READ_ONLY_AFTER_MS = 2000
 
-/** Lines of their own in the log, whatever its level. */
-const auditLog = (name: string): Effect.Effect<(line: string) => void, never, Scope.Scope> =>
+/** Writes lines to the log, each with `always` and what it is about beside it. */
+const infoLog = (always: Readonly<Record<string, unknown>>): Effect.Effect<WriteLine, never, Scope.Scope> =>
   Effect.map(
     FiberSet.makeRuntime<never, void, never>(),
-    (run) => (line: string) =>
-      void run(Effect.logInfo(line).pipe(Effect.annotateLogs({ logger: "audit", service: name })))
+    (run): WriteLine =>
+      (line, about) =>
+        void run(Effect.annotateLogs(Effect.logInfo(line), { ...always, ...logFields(about) }))
   )
 
 /** Connections are numbered from a random place, so that a service's next life does not repeat the numbers of the last. */
@@ -114,6 +120,7 @@ class Shell {
   private readonly core: SessionCore
   private readonly measures: Measures
   private readonly tracing: SessionTracing | undefined
+  private readonly expiries: Expiries
   private readonly frontends = new Map<string, Link<SessionToFrontend>>()
   private readonly stream: Dialled<SessionToZnode, ZnodeToSession>
   private readonly prepare: Dialled<SessionToPrepare, PrepareToSession>
@@ -129,7 +136,8 @@ class Shell {
     bus: Bus["Service"],
     measures: Measures,
     tracing: SessionTracing | undefined,
-    audit: Audit | undefined
+    audit: Audit | undefined,
+    expiries: Expiries
   ) {
     const limitMs = options.syncLimit * options.tickTimeMs
     const address = `session.${options.sid}`
@@ -139,6 +147,7 @@ class Shell {
     this.sid = options.sid
     this.measures = measures
     this.tracing = tracing
+    this.expiries = expiries
     this.core = new SessionCore({
       sid: options.sid,
       tickTimeMs: options.tickTimeMs,
@@ -302,7 +311,10 @@ class Shell {
 
   private send(output: SessionOutput): void {
     // Only a tick makes sessions expire.
-    if (this.ticked) this.tracing?.expires(output.toPrepare, this.context.now())
+    if (this.ticked) {
+      this.tracing?.expires(output.toPrepare, this.context.now())
+      this.expiries.asked(output.toPrepare)
+    }
     // A link that turns out to be broken has its Broken on the way; what it did not take is sent again after that.
     for (const message of output.toZnode) this.stream.link?.send(message)
     for (const message of output.toPrepare) this.prepare.link?.send(message)
