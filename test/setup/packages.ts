@@ -13,6 +13,7 @@ export const tools = {
   // Brings the newer ZooKeeper, which Debian does not have.
   maven: { path: "/usr/bin/mvn", packages: ["maven"] },
   java: { path: "/usr/bin/java", packages: ["default-jre-headless"] },
+  keytool: { path: "/usr/bin/keytool", packages: ["default-jre-headless"] },
   curator: {
     path: "/usr/share/java/curator-recipes.jar",
     packages: ["libcurator-recipes-java", "libcurator-framework-java", "libcurator-client-java"]
