@@ -5,7 +5,7 @@ import type { Supervisor } from "@zkmesh/actor"
 import type { Bus } from "@zkmesh/bus"
 import type { Sid } from "@zkmesh/numbers"
 import type { LogStore, TreeStore } from "@zkmesh/store"
-import type { Effect, Scope } from "effect"
+import type { Cause, Effect, Layer, Scope } from "effect"
 
 export type PeerService = "election" | "broadcast" | "znode" | "session"
 export const PEER_SERVICES: ReadonlyArray<PeerService> = ["election", "broadcast", "znode", "session"]
@@ -30,6 +30,12 @@ type Needs = Scope.Scope | Bus | Supervisor
 
 export interface Cast {
   readonly service: (service: PeerService, member: Member) => Effect.Effect<void, unknown, Needs | LogStore | TreeStore>
+  /** Sees to what its end has left behind in a peer's store, before it is built again; says what it has done, if anything. */
+  readonly mend: (
+    member: Member,
+    store: Layer.Layer<LogStore | TreeStore>,
+    cause: Cause.Cause<unknown>
+  ) => Effect.Effect<string | undefined>
   readonly frontend: (name: string, peers: ReadonlyArray<Sid>) => Effect.Effect<Doorway, unknown, Needs>
 }
 

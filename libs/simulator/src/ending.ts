@@ -76,7 +76,7 @@ export class Ending {
   private everythingIsEqual(): void {
     const { history, sids, zab, disks } = this.world
     const isEqual = () =>
-      sids.every((sid) => zab.applied.get(sid) === history.last) &&
+      sids.every((sid) => zab.applied.get(sid) === history.last && !disks.get(`peer.${sid}`)!.database.rebuilding) &&
       [...history.configuration.quorum.voters].every((sid) => disks.get(`peer.${sid}`)!.database.last === history.last)
     const where = () => sids.map((sid) => `${sid}: ${hex(zab.applied.get(sid) ?? 0)}`).join(", ")
     this.within(`every peer is at ${hex(history.last)}`, isEqual, where)

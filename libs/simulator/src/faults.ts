@@ -109,6 +109,10 @@ export class Faults {
       case "full disk":
         this.forAWhile(fault.forMs, (on) => (disk.condition = on ? "full" : "good"))
         return
+      case "rotten log":
+      case "rotten checkpoint":
+        this.rot(fault)
+        return
       case "empty database":
         this.replace(owner, fault.forMs, new MemoryDatabase())
         return
@@ -126,13 +130,13 @@ export class Faults {
     if (!this.isDispensable(owner)) return
     const { history } = this.world
     this.world.observer.count("fault: database replaced")
-    const units = this.world.units.filter(({ part }) => part.owner === owner)
+    const units = this.unitsOf(owner)
     for (const unit of units) {
       unit.kill()
       // What it had been told of the membership is gone with its database.
       if (history.configuration.version > 0) unit.configure(history.configuration.text)
     }
-    this.world.disks.get(owner)!.database = database
+    this.world.disks.get(owner)!.replace(database)
     this.world.timeline.after(forMs, () => {
       for (const unit of units) unit.start()
     })
@@ -140,14 +144,50 @@ export class Faults {
 
   private isDispensable(owner: string): boolean {
     const { disks, history, sids } = this.world
+    // What a shaken disk had promised cannot be read from it.
+    if (disks.get(owner)!.isShaken) return false
     const own = disks.get(owner)!.database
     const others = sids.filter((sid) => {
-      const { database } = disks.get(`peer.${sid}`)!
-      if (database === own || !holds(database, Math.max(own.last, history.last))) return false
+      const { database, isShaken } = disks.get(`peer.${sid}`)!
+      if (database === own || isShaken || !holds(database, Math.max(own.last, history.last))) return false
       return database.acceptedEpoch >= own.acceptedEpoch && database.currentEpoch >= own.currentEpoch
     })
     const sid = Number(owner.slice("peer.".length))
     return this.configurations().every(({ quorum }) => !quorum.voters.has(sid) || quorum.has(others))
+  }
+
+  /** Rows rot while the others are a quorum without this peer and whoever else has lost some. */
+  private rot({ kind, peer, place, crash, forMs }: Extract<Fault, { readonly crash: number }>): void {
+    const { disks, observer, sids } = this.world
+    const own = sids[peer]!
+    const sound = sids.filter((sid) => sid !== own && !disks.get(`peer.${sid}`)!.isShaken)
+    if (!this.configurations().every(({ quorum }) => quorum.has(sound))) return
+    const disk = disks.get(`peer.${own}`)!
+    const hasStruck =
+      kind === "rotten log" ? disk.rot.strikeLog(disk.database, place) : disk.rot.strikeTree(disk.database)
+    if (!hasStruck) return
+    observer.count(`rot: ${kind === "rotten log" ? "a row of the log" : "a row of the checkpoint"}`)
+    if (crash === 1) for (const unit of this.unitsOf(`peer.${own}`)) this.crash(unit, forMs)
+  }
+
+  /** A store was found to be corrupt. */
+  mended(unit: Unit): void {
+    const { disks, observer, timeline } = this.world
+    const { owner } = unit.part
+    const disk = disks.get(owner)!
+    if (!disk.rot.isIn(disk.database)) {
+      observer.count("rot: a store is set aside")
+      // Whoever else has it open loses it.
+      for (const other of this.unitsOf(owner)) if (other !== unit && other.isUp) this.crash(other, 1)
+      return
+    }
+    // The others are too few by now: it has to be repaired by hand.
+    observer.count("rot: a store is repaired by hand")
+    timeline.after(200, () => disk.rot.clear())
+  }
+
+  private unitsOf(owner: string): ReadonlyArray<Unit> {
+    return this.world.units.filter(({ part }) => part.owner === owner)
   }
 
   /** The one that was agreed on last, and whatever is on its way. */
@@ -234,6 +274,7 @@ const copyOf = (database: MemoryDatabase): MemoryDatabase => {
   const copy = new MemoryDatabase()
   copy.acceptedEpoch = database.acceptedEpoch
   copy.currentEpoch = database.currentEpoch
+  copy.rebuilding = database.rebuilding
   copy.configuration = database.configuration
   copy.floor = database.floor
   copy.batches = [...database.batches]

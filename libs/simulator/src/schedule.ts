@@ -31,6 +31,15 @@ export type Fault =
     }
   | { readonly kind: "loss" | "duplication"; readonly at: number; readonly forMs: number; readonly chance: number }
   | { readonly kind: "slow network"; readonly at: number; readonly forMs: number; readonly factor: number }
+  /** At `place` (0: the first row, 1: the last); `crash` 1: its peer is down meanwhile, else it finds out in time. */
+  | {
+      readonly kind: "rotten log" | "rotten checkpoint"
+      readonly at: number
+      readonly forMs: number
+      readonly peer: number
+      readonly place: number
+      readonly crash: number
+    }
   /** Client `client` asks for these to be the voters and the observers, as bits by place; `whole` 1: it names them all. */
   | {
       readonly kind: "reconfigure"
@@ -95,6 +104,7 @@ export const draw = ({ seed, peers, minutes }: Shape): Schedule => {
     faults.push(fault(random, at, { peers: peers + observers, owners: peers + observers + frontends, units, clients }))
   }
   faults.push(...stalls(seed, troubleMs, peers + observers))
+  faults.push(...rot(seed, troubleMs, peers + observers))
   const members = ensemble(seed, peers, observers)
   if (members.isReconfigurable) faults.push(...reconfigurations(seed, troubleMs, members, clients))
   const pace = random.pick([60, 150, 400])
@@ -121,7 +131,9 @@ interface Scale {
 }
 
 /** How often each kind of fault is drawn, among all of them. */
-const WEIGHTS: ReadonlyArray<readonly [Exclude<FaultKind, "stall" | "reconfigure">, number]> = [
+const WEIGHTS: ReadonlyArray<
+  readonly [Exclude<FaultKind, "stall" | "reconfigure" | "rotten log" | "rotten checkpoint">, number]
+> = [
   ["crash", 22],
   ["power cut", 4],
   ["pause", 9],
@@ -186,6 +198,23 @@ const stalls = (seed: number, troubleMs: number, peers: number): ReadonlyArray<F
   if (!random.chance(0.4)) return faults
   for (let at = random.between(600, 4000); at < troubleMs; at += random.between(1000, 6000)) {
     faults.push({ kind: "stall", at, forMs: random.between(1200, 3000), owner: random.int(0, peers - 1) })
+  }
+  return faults
+}
+
+const rot = (seed: number, troubleMs: number, peers: number): ReadonlyArray<Fault> => {
+  const random = Random.of(seed, "rot")
+  const faults: Array<Fault> = []
+  if (!random.chance(0.3)) return faults
+  for (let at = random.between(600, 3000); at < troubleMs; at += random.between(500, 5000)) {
+    faults.push({
+      kind: random.chance(0.6) ? "rotten log" : "rotten checkpoint",
+      at,
+      forMs: random.between(10, 1000),
+      peer: random.int(0, peers - 1),
+      place: random.pick([1, random.next()]),
+      crash: random.chance(0.7) ? 1 : 0
+    })
   }
   return faults
 }

@@ -27,6 +27,8 @@ export interface UnitHost extends ProcessHost, TapHost {
   readonly disk: (owner: string) => SimDisk
   /** What ran in it has ended, and is built again in the same process. */
   readonly failed: (unit: Unit, reason: string) => void
+  /** Its store was seen to. */
+  readonly mended: (unit: Unit, report: string) => void
 }
 
 const RESTART_MS = 40
@@ -110,10 +112,21 @@ export class Unit {
           const exit = yield* Effect.exit(this.once(process).pipe(Effect.provide(Layer.provide(ownedBusLayer, tapped))))
           this.doorway = undefined
           host.failed(this, Exit.isSuccess(exit) ? "it has ended" : reasonOf(exit.cause))
+          if (Exit.isFailure(exit)) yield* this.mend(process, exit.cause)
           yield* Effect.sleep(RESTART_MS)
         }
       })
     ).pipe(Effect.annotateLogs({ unit: part.name }))
+  }
+
+  private mend(process: SimProcess, cause: Cause.Cause<unknown>): Effect.Effect<void> {
+    const { host, part } = this
+    const { role } = part
+    if (role.kind === "frontend") return Effect.void
+    const report = host.cast.mend(role.member, host.disk(part.owner).layer(process), cause)
+    return Effect.map(report, (said) => {
+      if (said !== undefined) host.mended(this, said)
+    })
   }
 
   /** From the start of its services to the first death of an actor. */

@@ -50,7 +50,9 @@ export class World {
     this.net = new BrokerNet(this.timeline, schedule.seed)
     for (const sid of this.sids) {
       const random = Random.of(schedule.seed, `disk ${sid}`)
-      this.disks.set(`peer.${sid}`, new SimDisk(this.timeline, random, new MemoryDatabase()))
+      const disk = new SimDisk(this.timeline, random, new MemoryDatabase())
+      disk.onRebuilt = () => this.observer.count("rot: a peer is rebuilt")
+      this.disks.set(`peer.${sid}`, disk)
     }
     const databases = new Map(this.sids.map((sid) => [sid, () => this.disks.get(`peer.${sid}`)!.database]))
     this.zab = new ZabChecks(this.history, databases, (what) => this.observer.count(what))
@@ -135,6 +137,10 @@ export class World {
         observer.count("unit: built again")
         observer.tell(unit.part.name, "log", `has ended: ${reason}`)
         if (!EXPECTED.some((expected) => reason.includes(expected))) this.fail("ended", `${unit.part.name}: ${reason}`)
+      },
+      mended: (unit, report) => {
+        observer.tell(unit.part.name, "log", report)
+        this.faults.mended(unit)
       }
     }
   }

@@ -1,6 +1,7 @@
 /** The product's own services, as the simulator puts them on its stage. */
 import { runBroadcast } from "@zkmesh/service-broadcast"
 import { runElection } from "@zkmesh/service-election"
+import { settingAside } from "@zkmesh/service-ensemble/setAside"
 import { makeFrontend } from "@zkmesh/service-frontend"
 import { runSession } from "@zkmesh/service-session"
 import { runZnode } from "@zkmesh/service-znode"
@@ -54,6 +55,7 @@ export const cast: Cast = {
         return runSession({ sid, tickTimeMs, syncLimit, minSessionTimeoutMs, maxSessionTimeoutMs })
     }
   },
+  mend: (member, store, cause) => settingAside(member, store)(cause),
   frontend: (name, peers) =>
     Effect.map(
       makeFrontend({

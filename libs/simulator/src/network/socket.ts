@@ -84,7 +84,7 @@ export class ServerEnd extends EventEmitter {
   readonly writableLength = 0
   destroyed = false
   private readonly connection: SimConnection
-  private isPaused = false
+  private paused = false
   private hasEnded = false
   private peerHasEnded = false
   private waiting: Array<Uint8Array> = []
@@ -102,14 +102,14 @@ export class ServerEnd extends EventEmitter {
 
   arrive(bytes: Uint8Array): void {
     if (this.destroyed) return
-    if (this.isPaused) this.waiting.push(bytes)
+    if (this.paused) this.waiting.push(bytes)
     else this.emit("data", Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
   }
 
   hangUp(): void {
     if (this.destroyed || this.peerHasEnded) return
     this.peerHasEnded = true
-    if (this.isPaused && this.waiting.length > 0) return
+    if (this.paused && this.waiting.length > 0) return
     this.emit("end")
     if (this.hasEnded) this.destroy()
   }
@@ -141,21 +141,25 @@ export class ServerEnd extends EventEmitter {
     return this
   }
 
+  isPaused(): boolean {
+    return this.paused
+  }
+
   pause(): this {
-    this.isPaused = true
+    this.paused = true
     return this
   }
 
   resume(): this {
-    if (!this.isPaused) return this
-    this.isPaused = false
+    if (!this.paused) return this
+    this.paused = false
     this.connection.soon(() => this.readOn())
     return this
   }
 
   private readOn(): void {
-    while (!this.isPaused && !this.destroyed && this.waiting.length > 0) this.arrive(this.waiting.shift()!)
-    if (this.peerHasEnded && this.waiting.length === 0 && !this.destroyed && !this.isPaused) {
+    while (!this.paused && !this.destroyed && this.waiting.length > 0) this.arrive(this.waiting.shift()!)
+    if (this.peerHasEnded && this.waiting.length === 0 && !this.destroyed && !this.paused) {
       this.emit("end")
       if (this.hasEnded) this.destroy()
     }
