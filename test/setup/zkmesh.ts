@@ -98,6 +98,8 @@ export interface ServersOptions {
   readonly postgres?: "shared" | "per peer"
   readonly binaries?: "embedded" | "installed"
   readonly settings?: ReadonlyArray<string>
+  /** Variables of peer `index` alone. Only the *server* placement has them. */
+  readonly environment?: (index: number) => Readonly<Record<string, string>>
   /** Brokers of their own instead of one for all: peer i prefers broker i. */
   readonly brokers?: NatsCluster
 }
@@ -187,15 +189,15 @@ export class Servers {
   readonly ground: Ground
   private readonly peers: Array<Running | undefined> = [undefined, undefined, undefined]
 
-  private readonly brokers: NatsCluster | undefined
+  private readonly options: ServersOptions
 
-  private constructor(ground: Ground, brokers: NatsCluster | undefined) {
+  private constructor(ground: Ground, options: ServersOptions) {
     this.ground = ground
-    this.brokers = brokers
+    this.options = options
   }
 
   static async start(options: ServersOptions = {}): Promise<Servers> {
-    const servers = new Servers(await Ground.start(options), options.brokers)
+    const servers = new Servers(await Ground.start(options), options)
     await servers.startPeers(0, 1, 2)
     return servers
   }
@@ -234,7 +236,11 @@ export class Servers {
   /** Starts a peer without waiting for it. */
   launch(index: number): Running {
     const args = ["server", "--config", this.ground.config, "--id", `${index + 1}`]
-    const env = this.brokers === undefined ? {} : { ZKMESH_NATS_SERVERS: this.brokers.addresses(index) }
+    const { brokers, environment } = this.options
+    const env = {
+      ...(brokers === undefined ? {} : { ZKMESH_NATS_SERVERS: brokers.addresses(index) }),
+      ...environment?.(index)
+    }
     const peer = zkmesh(`peer ${index + 1}`, args, this.ground.log(`peer-${index + 1}`), env)
     this.peers[index] = peer
     return peer
