@@ -3,20 +3,25 @@
  * be done is to end each connection at a moment at which nothing of the client's is on its way. It comes back by another
  * door, with its session.
  */
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import { type Client, Hold, Phase } from "./Client.ts"
 import type { Frontend } from "./Frontend.ts"
 
-/** How long such moments are waited for. */
-const PATIENCE_MS = 1000
-/** Who has said nothing for this long is not about to say something. */
-const QUIET_MS = 250
+/** How long such moments are waited for: first those of silence, then those right behind an answer. */
+const SILENCE_MS = 1000
+const ANSWER_MS = 500
 /** How long after that the answers to what has been read are waited for. */
 const LAST_ANSWERS_MS = 2000
+/** How often it is looked for silence. Who is silent twice has most likely nothing to say, and nothing on its way. */
+const LOOK_MS = 4
 
 export class Draining {
   private readonly frontend: Frontend
-  private readonly since: number
+  /** From when on the end of a connection may follow any answer. */
+  private isUrgent = false
+  private since: number
+  /** Who was silent when it was looked last. */
+  private silent = new Set<Client>()
   /** Called when nobody is left. */
   private finish: () => void = () => undefined
 
@@ -27,34 +32,30 @@ export class Draining {
 
   /** Done when all have gone, or some do not. Those who never stop asking are read from no more after a while. */
   done(): Effect.Effect<void> {
-    const insist = Effect.suspend(() => {
-      for (const client of this.frontend.clients.values()) client.hold(Hold.Draining)
-      return Effect.timeoutOption(this.allGone(), LAST_ANSWERS_MS)
+    const look = Effect.sync(() => this.look()).pipe(Effect.repeat(Schedule.spaced(LOOK_MS)))
+    const urge = Effect.sync(() => {
+      this.isUrgent = true
+      this.since = this.frontend.now()
     })
-    return this.allGone().pipe(
-      Effect.timeout(PATIENCE_MS),
-      Effect.catchTag("TimeoutError", () => insist),
-      Effect.asVoid
-    )
+    const insist = Effect.sync(() => {
+      for (const client of this.frontend.clients.values()) client.hold(Hold.Draining)
+      this.letGo()
+    })
+    const steps = Effect.gen({ self: this }, function* () {
+      yield* Effect.timeoutOption(look, SILENCE_MS)
+      yield* urge
+      yield* Effect.sleep(ANSWER_MS)
+      yield* insist
+      yield* Effect.sleep(LAST_ANSWERS_MS)
+    })
+    return Effect.raceFirst(this.allGone(), steps)
   }
 
   private allGone(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
       this.finish = () => resume(Effect.void)
-      this.letGo()
       this.hasGone()
     })
-  }
-
-  /** Called whenever clients may have been answered. */
-  letGo(): void {
-    const { frontend } = this
-    const now = frontend.now()
-    for (const client of frontend.clients.values()) {
-      // A session that has been asked for is told of: else its client would ask for a second one.
-      const waits = client.outstanding > 0 || client.holdsFor(Hold.Opening | Hold.Outstanding | Hold.Total)
-      if (!waits && client.phase !== Phase.Word && this.isGoodMoment(client, now)) frontend.end(client, "drained")
-    }
   }
 
   /** Called whenever a client has gone. */
@@ -62,13 +63,35 @@ export class Draining {
     if (this.frontend.clients.size === 0) this.finish()
   }
 
+  /** Lets go of those who have been silent since the last look: between the two, all that had come has been read. */
+  private look(): void {
+    const { frontend, silent } = this
+    const now = frontend.now()
+    this.silent = new Set()
+    for (const client of frontend.clients.values()) {
+      if (this.waits(client) || now - Math.max(client.arrivedAt, client.lastReplyAt) < LOOK_MS) continue
+      if (silent.has(client)) frontend.end(client, "drained")
+      else this.silent.add(client)
+    }
+  }
+
   /**
-   * The end of a connection comes best right behind an answer: the client takes note of both before it asks for anything
-   * more. Who has been silent for a while will be for longer.
+   * Called whenever clients may have been answered. For one that never falls silent, the end of its connection comes best
+   * right behind an answer: it takes note of both before it asks for anything more.
    */
-  private isGoodMoment(client: Client, now: number): boolean {
-    if (client.holdsFor(Hold.Draining)) return true
-    if (client.splitter.isPartial) return false
-    return client.lastReplyAt >= this.since || now - client.arrivedAt >= QUIET_MS
+  letGo(): void {
+    if (!this.isUrgent) return
+    const { frontend } = this
+    for (const client of frontend.clients.values()) {
+      if (this.waits(client)) continue
+      if (client.holdsFor(Hold.Draining) || client.lastReplyAt >= this.since) frontend.end(client, "drained")
+    }
+  }
+
+  private waits(client: Client): boolean {
+    // A session that has been asked for is told of: else its client would ask for a second one.
+    if (client.outstanding > 0 || client.holdsFor(Hold.Opening | Hold.Outstanding | Hold.Total)) return true
+    if (client.phase === Phase.Word || client.phase >= Phase.Ending) return true
+    return client.splitter.isPartial && !client.holdsFor(Hold.Draining)
   }
 }
