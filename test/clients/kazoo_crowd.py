@@ -102,6 +102,7 @@ def main():
                 "events": sum(member.events for member in members),
                 "states": [state for member in members for state in member.states if state != "CONNECTED"],
                 "errors": [error for member in members for error in member.errors],
+                "longestEachMs": sorted(round(1000 * member.longest) for member in members),
                 "longestMs": round(1000 * max(member.longest for member in members)),
             }
         ),

@@ -30,6 +30,8 @@ export interface Crowd {
   readonly states: ReadonlyArray<string>
   readonly errors: ReadonlyArray<string>
   readonly longestMs: number
+  /** The longest time that a write of each client took, in order. */
+  readonly longestEachMs: ReadonlyArray<number>
 }
 
 export interface Outcome {

@@ -3,7 +3,6 @@ import { join, resolve } from "node:path"
 import { temporary } from "./directories.ts"
 import { monitor } from "./four-letter-words.ts"
 import { Nats } from "./nats.ts"
-import type { NatsCluster } from "./natsCluster.ts"
 import { freePorts, freeRange } from "./ports.ts"
 import { Postgres } from "./postgres.ts"
 import { eventually, type Running, start } from "./processes.ts"
@@ -101,7 +100,12 @@ export interface ServersOptions {
   /** Variables of peer `index` alone. Only the *server* placement has them. */
   readonly environment?: (index: number) => Readonly<Record<string, string>>
   /** Brokers of their own instead of one for all: peer i prefers broker i. */
-  readonly brokers?: NatsCluster
+  readonly brokers?: Brokers
+}
+
+/** Where peer `index` finds its broker. */
+export interface Brokers {
+  readonly addresses: (index: number) => string
 }
 
 /** What the *server* and the *mesh* placement stand on: a broker, databases, and one configuration for all. */

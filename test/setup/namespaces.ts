@@ -1,0 +1,105 @@
+/** Machines of their own, as far as the network goes: Linux's network namespaces, on a switch that is a bridge. */
+import { execFileSync } from "node:child_process"
+import { existsSync } from "node:fs"
+
+const IP = ["/usr/sbin/ip", "/sbin/ip"].find(existsSync)
+const IPTABLES = ["/usr/sbin/iptables", "/sbin/iptables"].find(existsSync)
+
+const run = (command: string, args: ReadonlyArray<string>): string =>
+  execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
+
+/** Which of two machines does not hear the other. */
+export interface Loss {
+  readonly from: number
+  readonly to: number
+  /** The share of packets that never arrive: 1 is a cut. */
+  readonly share: number
+}
+
+/** `size` machines, counted from 0, that reach each other and are reached from here. Needs root. */
+export class Namespaces {
+  /** Other test runs on this machine have other names and another network. */
+  private readonly id = process.pid % 250
+  private readonly bridge = `zkm-${this.id}`
+  private readonly size: number
+  private isOpen = false
+
+  constructor(size: number) {
+    this.size = size
+  }
+
+  /** Whether this machine lets us: root, with iproute2, iptables, bridges and the statistic match. */
+  static get areAllowed(): boolean {
+    if (process.getuid?.() !== 0 || IP === undefined || IPTABLES === undefined) return false
+    const one = new Namespaces(1)
+    try {
+      one.open()
+      one.lose([{ from: 0, to: 0, share: 0.5 }])
+      return true
+    } catch (error) {
+      // A command has said no: this kernel has no such thing, or this container may not use it.
+      if (!(error instanceof Error && "status" in error)) throw error
+      return false
+    } finally {
+      one.close()
+    }
+  }
+
+  private name(index: number): string {
+    return `${this.bridge}-${index + 1}`
+  }
+
+  address(index: number): string {
+    return `10.213.${this.id}.${index + 1}`
+  }
+
+  /** What starts a command on machine `index`, to be followed by the command. */
+  command(index: number): ReadonlyArray<string> {
+    return [IP!, "netns", "exec", this.name(index)]
+  }
+
+  private ip(...args: ReadonlyArray<string>): void {
+    run(IP!, args)
+  }
+
+  open(): void {
+    this.isOpen = true
+    this.ip("link", "add", this.bridge, "type", "bridge")
+    this.ip("addr", "add", `10.213.${this.id}.254/24`, "dev", this.bridge)
+    this.ip("link", "set", this.bridge, "up")
+    for (let index = 0; index < this.size; index++) {
+      const name = this.name(index)
+      const [near, far] = [`v${name}`, "eth0"]
+      this.ip("netns", "add", name)
+      this.ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", name)
+      this.ip("link", "set", near, "master", this.bridge, "up")
+      this.ip("-n", name, "addr", "add", `${this.address(index)}/24`, "dev", far)
+      this.ip("-n", name, "link", "set", far, "up")
+      this.ip("-n", name, "link", "set", "lo", "up")
+    }
+  }
+
+  /** From now on these packets are lost, and no others. */
+  lose(losses: ReadonlyArray<Loss>): void {
+    for (let index = 0; index < this.size; index++) this.iptables(index, "-F", "INPUT")
+    for (const { from, to, share } of losses) {
+      const some = share < 1 ? ["-m", "statistic", "--mode", "random", "--probability", `${share}`] : []
+      this.iptables(to, "-A", "INPUT", "-s", this.address(from), ...some, "-j", "DROP")
+    }
+  }
+
+  private iptables(index: number, ...args: ReadonlyArray<string>): void {
+    const [command, ...rest] = this.command(index)
+    run(command!, [...rest, IPTABLES!, "-w", ...args])
+  }
+
+  close(): void {
+    if (!this.isOpen) return
+    this.isOpen = false
+    const existing = run(IP!, ["netns", "list"])
+    for (let index = 0; index < this.size; index++) {
+      if (existing.includes(this.name(index))) this.ip("netns", "del", this.name(index))
+    }
+    if (run(IP!, ["-o", "link", "show"]).includes(` ${this.bridge}:`)) this.ip("link", "del", this.bridge)
+  }
+}
