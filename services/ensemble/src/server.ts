@@ -199,4 +199,6 @@ export const listening = (door: Door, doors: ReadonlyArray<Door>) => (port: numb
 const nearby = (host: string): string => (host === EVERYWHERE ? "127.0.0.1" : host)
 
 export const logRole = (sid: Sid, status: { serving: boolean; role: string; epoch: number }) =>
-  Effect.logInfo(`peer ${sid} is ${status.role}${status.serving ? `, epoch ${status.epoch}` : ", not serving"}`)
+  Effect.logInfo(`peer ${sid} is ${status.role}${status.serving ? `, epoch ${status.epoch}` : ", not serving"}`).pipe(
+    Effect.annotateLogs({ peer: sid, ...(status.serving ? { epoch: status.epoch } : {}) })
+  )

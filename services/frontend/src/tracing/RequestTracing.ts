@@ -140,7 +140,7 @@ export class RequestTracing {
     const passed = this.telemetry.sampler.pass(count)
     if (passed < count) this.consider(client, peer, { requests: peer.latest(count), before, passed }, now)
     if (traced.underway === undefined) return
-    traced.underway.push(peer.latest(count), peer.added - count + 1, now)
+    traced.underway.push(peer.latest(count), peer.added - count, now)
     if (traced.peer === peer) return
     traced.peer = peer
     traced.movedAt = before + 1
