@@ -1,4 +1,5 @@
 /** What a knob is declared with: its schema, default and what is said about it. */
+import { isIP } from "node:net"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
@@ -47,6 +48,27 @@ export const words = Schema.String.pipe(
     })
   )
 )
+
+/** Addresses, networks as 10.0.0.0/8 or fd00::/8, and names of hosts. */
+export const proxies = words.check(
+  Schema.makeFilter((list: ReadonlyArray<string>) => {
+    const wrong = list.find((one) => !isProxy(one))
+    return wrong === undefined
+      ? undefined
+      : `expected addresses, networks (10.0.0.0/8) and names of hosts, not ${wrong}`
+  })
+)
+
+const isProxy = (text: string): boolean => {
+  const [address, prefix, ...rest] = text.split("/")
+  const family = isIP(address!)
+  if (family === 0)
+    return prefix === undefined && /^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?$/.test(text) && !/^[\d.]+$/.test(text)
+  return (
+    prefix === undefined ||
+    (rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
+  )
+}
 
 export const flag = Schema.String.check(Schema.isPattern(/^(true|false)$/i, { expected: "true or false" })).pipe(
   Schema.decodeTo(

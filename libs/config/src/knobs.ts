@@ -15,6 +15,7 @@ import {
   ours,
   port,
   positive,
+  proxies,
   text,
   whole,
   words,
@@ -226,6 +227,14 @@ const own = {
     ...ours("name", "this frontend's address on the bus"),
     otherwise: "the peer's id, or host and pid"
   }),
+  "frontend.proxyProtocol": knob(
+    proxies,
+    "",
+    ours(
+      "list",
+      "proxies (addresses, 10.0.0.0/8, names) whose connections all begin with a PROXY header, v1 or v2, naming the client"
+    )
+  ),
   "frontend.maxOutstanding": knob(
     positive,
     "256",

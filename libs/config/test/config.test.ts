@@ -51,6 +51,10 @@ group("a zoo.cfg", () => {
     ["tickTime=2s", 'zoo.cfg:1: tickTime: expected a whole number, got "2s"'],
     ["tickTime=0", 'zoo.cfg:1: tickTime: expected a whole number from 1 to 2147483647, got "0"'],
     ["bus=tcp", 'zoo.cfg:1: bus: expected "loopback" | "nats", got "tcp"'],
+    [
+      "frontend.proxyProtocol=haproxy,10.0.0.0/33",
+      'zoo.cfg:1: frontend.proxyProtocol: expected addresses, networks (10.0.0.0/8) and names of hosts, not 10.0.0.0/33, got "haproxy,10.0.0.0/33"'
+    ],
     ["snapCount=1", 'zoo.cfg:1: snapCount: expected a whole number from 2 to 2147483647, got "1"'],
     ["clientPortAddress=::1", "zoo.cfg:1: clientPortAddress: needs clientPort"],
     ["minSessionTimeout=90000", "zoo.cfg:1: minSessionTimeout: 90000 ms is more than maxSessionTimeout, 60000 ms"],

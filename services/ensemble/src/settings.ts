@@ -111,6 +111,7 @@ export const frontendSettings = (
     preference,
     ...door.endpoint,
     tls: door.tls,
+    proxies: knobs["frontend.proxyProtocol"],
     ...limitsOf(knobs),
     maxFrameBytes: knobs["jute.maxbuffer"],
     fourLetterWords: words.includes("*")

@@ -8,6 +8,7 @@ import type { LogContext } from "@zkmesh/telemetry"
 import type { Carry } from "./carry/Carry.ts"
 import type { LargeRequests } from "./limits/largeRequests.ts"
 import type { Peer } from "./Peer.ts"
+import type { Origin } from "./proxied/header.ts"
 import { Arrivals, Latency } from "./statistics.ts"
 import type { Traced } from "./tracing/RequestTracing.ts"
 
@@ -91,7 +92,7 @@ export class Client {
   constructor(
     conn: number,
     socket: Socket,
-    address: string,
+    origin: Origin,
     identity: Identity,
     maxFrameBytes: number,
     window: number,
@@ -100,8 +101,8 @@ export class Client {
   ) {
     this.conn = conn
     this.socket = socket
-    this.address = address
-    this.port = socket.remotePort ?? 0
+    this.address = origin.address
+    this.port = origin.port
     this.identity = identity
     this.splitter = new FrameSplitter(maxFrameBytes)
     this.window = window

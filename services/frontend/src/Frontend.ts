@@ -12,7 +12,6 @@ import type { Report } from "@zkmesh/health"
 import { type FrontendToSession, frontendProtocol, type SessionToFrontend } from "@zkmesh/messages"
 import type { LogContext, Telemetry } from "@zkmesh/telemetry"
 import { Effect } from "effect"
-import { plainAddress } from "./auth/address.ts"
 import { Client, Hold, Phase } from "./Client.ts"
 import { Carrier } from "./carry/Carrier.ts"
 import { Conversation } from "./conversation/Conversation.ts"
@@ -105,14 +104,16 @@ export class Frontend {
     })
     this.carrier = new Carrier(this)
     this.conversation = new Conversation(this)
-    const { tls, sessionlessTimeoutMs, tcpKeepAlive } = settings
+    const { tls, sessionlessTimeoutMs, tcpKeepAlive, proxies } = settings
     const admission = new Admission(settings, (reason) => this.count("tooManyConnections", reason))
     this.door = new Door(
-      { tls, handshakeTimeoutMs: sessionlessTimeoutMs, keepAlive: tcpKeepAlive },
+      { tls, handshakeTimeoutMs: sessionlessTimeoutMs, keepAlive: tcpKeepAlive, proxies },
       {
-        admit: (socket) => admission.admit(socket),
+        admit: (socket) => admission.admit(socket, this.door.originOf(socket).address),
         enter: (socket) => this.guard(() => this.accept(socket)),
-        refuse: (reason) => this.guard(() => this.count("badHandshake", reason))
+        refuse: (reason) => this.guard(() => this.count("badHandshake", reason)),
+        refuseProxy: (reason) => this.guard(() => this.count("badProxyHeader", reason)),
+        warn: log
       }
     )
     context.every(WATCH_MS, { _tag: "Watch" })
@@ -270,12 +271,12 @@ export class Frontend {
 
   private accept(socket: Socket): void {
     const { maxFrameBytes, sessionlessTimeoutMs, tls } = this.settings
-    const address = plainAddress(socket.remoteAddress)
+    const origin = this.door.originOf(socket)
     const client = new Client(
       this.nextConn++,
       socket,
-      address,
-      [{ scheme: "ip", id: address }, ...certificateIds(socket, tls?.superUser)],
+      origin,
+      [{ scheme: "ip", id: origin.address }, ...certificateIds(socket, tls?.superUser)],
       maxFrameBytes,
       this.flow.firstWindow(),
       this.wallClock(),

@@ -27,6 +27,8 @@ export interface FrontendOptions extends Partial<Limits> {
   readonly authentication?: Authentication | undefined
   /** TLS for every client of this port; without it, none. A client's certificate adds an `x509` id. */
   readonly tls?: FrontendTls | undefined
+  /** Proxies whose connections begin with a PROXY header (v1 or v2) that says whose they are: addresses, networks, names. */
+  readonly proxies?: ReadonlyArray<string> | undefined
   /** What `conf` prints, in this order. */
   readonly configuration?: ReadonlyArray<readonly [key: string, value: string | number]> | undefined
   /** How long a connection may take to get its session. */
@@ -45,6 +47,7 @@ const DEFAULTS = {
   authentication: DEFAULT_AUTHENTICATION,
   preference: undefined,
   tls: undefined,
+  proxies: [],
   configuration: [],
   sessionlessTimeoutMs: 10_000,
   backlog: 511,
@@ -52,9 +55,10 @@ const DEFAULTS = {
   linkLimitMs: 10_000
 }
 export type Settings = Omit<FrontendOptions, Optional> &
-  Omit<typeof DEFAULTS, "preference" | "tls" | "configuration"> & {
+  Omit<typeof DEFAULTS, "preference" | "tls" | "proxies" | "configuration"> & {
     readonly preference: Preference | undefined
     readonly tls: FrontendTls | undefined
+    readonly proxies: ReadonlyArray<string>
     readonly configuration: NonNullable<FrontendOptions["configuration"]>
   }
 

@@ -78,6 +78,7 @@ export type DropReason =
   | "badLength"
   | "badHeader"
   | "badHandshake"
+  | "badProxyHeader"
   | "badOperation"
   | "authFailed"
   | "authRequired"

@@ -1,4 +1,5 @@
 /** A frontend between real sockets and session services that the test plays. */
+import { once } from "node:events"
 import { connect as dialSocket, type Socket } from "node:net"
 import { type ConnectionOptions, connect as dialTls } from "node:tls"
 import { Supervisor, supervisorLayer } from "@zkmesh/actor"
@@ -134,6 +135,10 @@ export class RawClient extends Condition {
 
   get port(): number {
     return this.socket.localPort!
+  }
+
+  async connected(): Promise<void> {
+    if (this.socket.connecting) await once(this.socket, "connect")
   }
 
   closed(): Promise<void> {

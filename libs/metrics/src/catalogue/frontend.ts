@@ -35,6 +35,7 @@ export const FRONTEND = {
   response_bytes: counter("bytes", "bytes sent to clients"),
   watch_bytes: counter("bytes", "bytes of events among them"),
   unsuccessful_handshake: counter("connections", "TLS handshakes that failed"),
+  proxy_header_rejected: counter("connections", "connections of a proxy's that did not begin with a PROXY header"),
   tls_handshake_exceeded: counter("connections", "connections turned away because of too many handshakes"),
   stale_requests: counter("requests", "connections ended because their requests had waited for too long"),
   large_requests_rejected: counter("requests", "requests beyond jute.maxbuffer"),

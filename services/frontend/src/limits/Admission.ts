@@ -1,5 +1,4 @@
 import type { Socket } from "node:net"
-import { plainAddress } from "../auth/address.ts"
 import type { Limits } from "./options.ts"
 
 /** How many connections there are, in all and by address: from before their handshake to their end. */
@@ -14,10 +13,9 @@ export class Admission {
     this.refuse = refuse
   }
 
-  /** Whether the connection may stay; it counts until it is closed. */
-  admit(socket: Socket): boolean {
+  /** Whether a connection from this address may stay; it counts until it is closed. */
+  admit(socket: Socket, address: string): boolean {
     const { maxClientCnxns, maxCnxns } = this.limits
-    const address = plainAddress(socket.remoteAddress)
     const here = this.addresses.get(address) ?? 0
     if (maxClientCnxns > 0 && here >= maxClientCnxns) {
       this.refuse(`${address} has ${here} connections`)

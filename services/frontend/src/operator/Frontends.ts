@@ -190,6 +190,7 @@ export class Frontends {
       watch_bytes: totals.watchBytes,
       unsuccessful_handshake: handshakes.failed,
       tls_handshake_exceeded: handshakes.exceeded,
+      proxy_header_rejected: this.drops("badProxyHeader"),
       large_requests_rejected: this.drops("largeRequest", "badLength"),
       request_throttle_wait_count: totals.stalls,
       connection_carried_count: totals.moves,

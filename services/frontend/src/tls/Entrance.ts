@@ -9,6 +9,8 @@ export interface Arrivals {
   readonly enter: (socket: Socket) => void
   /** Hears of those that did not get so far. */
   readonly refuse: (reason: string) => void
+  /** Where it comes from, if that is not what its socket says. */
+  readonly addressOf?: (socket: Socket) => string
 }
 
 /** The first byte of a TLS record that begins a handshake; no frame and no four-letter word begins with it. */
@@ -30,10 +32,13 @@ export class Entrance {
     this.secure = this.makeSecure(handshakeTimeoutMs)
   }
 
-  /** A connection that nothing has been read from. */
+  /** A connection of which nothing has been read, or nothing that is still there to be read. */
   take(socket: Socket): void {
-    if (this.tls.unified === true) this.sniff(socket)
-    else this.handshake(socket)
+    if (this.tls.unified !== true) this.handshake(socket)
+    else {
+      this.sniff(socket)
+      if (socket.isPaused()) socket.resume()
+    }
   }
 
   /** Connections in their handshake; how many failed in it; how many were turned away because of too many others. */
@@ -54,8 +59,6 @@ export class Entrance {
     const server = createServer(
       {
         ...contextOf(tls, tls),
-        // A client that has said its last word may still wait for the answer.
-        allowHalfOpen: true,
         handshakeTimeout,
         requestCert: tls.clientAuth !== "none",
         rejectUnauthorized: tls.clientAuth === "need"
@@ -73,6 +76,8 @@ export class Entrance {
   private shaken(socket: TLSSocket): void {
     const { clientAuth, verifyHost } = this.tls
     this.handshakes--
+    // A client that has said its last word may still wait for the answer.
+    socket.allowHalfOpen = true
     socket.on("error", () => {})
     const certificate = socket.getPeerX509Certificate()
     // Asked for but not needed: none at all is fine, a wrong one is not.
@@ -80,16 +85,20 @@ export class Entrance {
       this.fail(socket, String(socket.authorizationError))
     } else if (verifyHost === undefined || certificate === undefined) this.arrivals.enter(socket)
     else {
-      isNamedBy(certificate, socket.remoteAddress ?? "", verifyHost.reverseDns).then((isNamed) => {
+      isNamedBy(certificate, this.addressOf(socket), verifyHost.reverseDns).then((isNamed) => {
         if (isNamed) this.arrivals.enter(socket)
         else this.fail(socket, "its certificate names another host")
       })
     }
   }
 
+  private addressOf(socket: Socket): string {
+    return this.arrivals.addressOf?.(socket) ?? socket.remoteAddress ?? ""
+  }
+
   private fail(socket: Socket, reason: string): void {
     this.failures++
-    this.arrivals.refuse(`${socket.remoteAddress}: ${reason}`)
+    this.arrivals.refuse(`${this.addressOf(socket)}: ${reason}`)
     socket.destroy()
   }
 
@@ -97,11 +106,13 @@ export class Entrance {
     const { maxHandshakes } = this.tls
     if (maxHandshakes !== undefined && this.handshakes >= maxHandshakes) {
       this.exceeded++
-      this.arrivals.refuse(`${socket.remoteAddress}: ${this.handshakes} handshakes are under way`)
+      this.arrivals.refuse(`${this.addressOf(socket)}: ${this.handshakes} handshakes are under way`)
       socket.destroy()
       return
     }
     this.handshakes++
+    // Who hangs up in the middle of it has gone.
+    socket.allowHalfOpen = false
     this.secure.emit("connection", socket)
   }
 
