@@ -72,7 +72,10 @@ export class Registry {
     return this.instrument(name) as Family<Summary>
   }
 
-  /** Asks `source` whenever somebody looks, in the place of the one that had this key. Returns what takes it away again. */
+  /**
+   * Asks `source` whenever somebody looks, in the place of the one that had this key. Returns what takes it away again.
+   * A service's key is its address, and it knows its own metrics only.
+   */
   observe(key: string, source: () => Readings): () => void {
     this.sources.set(key, source)
     return () => {
@@ -92,7 +95,7 @@ export class Registry {
   /** Everything that is known now; only what belongs to `owners`, if they are given. */
   samples(owners?: ReadonlySet<Owner>): ReadonlyArray<Sample> {
     this.turn()
-    const read = this.read()
+    const read = this.read(owners)
     const samples: Array<Sample> = []
     for (const [name, declaration] of declarations()) {
       if (owners !== undefined && !owners.has(declaration.owner)) continue
@@ -108,9 +111,10 @@ export class Registry {
     return samples
   }
 
-  private read(): Map<string, number | Readonly<Record<string, number>>> {
+  private read(owners: ReadonlySet<Owner> | undefined): Map<string, number | Readonly<Record<string, number>>> {
     const all = new Map<string, number | Readonly<Record<string, number>>>()
-    for (const source of this.sources.values()) {
+    for (const [key, source] of this.sources) {
+      if (owners !== undefined && SERVICES.has(serviceOf(key)) && !owners.has(serviceOf(key) as Owner)) continue
       for (const [name, value] of Object.entries(source())) if (value !== undefined) all.set(name, value)
     }
     return all
@@ -169,6 +173,11 @@ export class Registry {
     }
   }
 }
+
+/** Sources of a service are of its own metrics alone: who asks for others need not ask it. */
+const SERVICES: ReadonlySet<string> = new Set<Owner>(["session", "znode", "broadcast", "election"])
+/** `znode` of `znode.1`. */
+const serviceOf = (key: string): string => key.split(".", 1)[0]!
 
 const readingOf = (instrument: Counter | Summary): number | Summary =>
   instrument instanceof Counter ? instrument.value : instrument

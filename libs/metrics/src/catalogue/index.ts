@@ -24,7 +24,7 @@ export type NameOf<K extends Kind> = {
 }[MetricName]
 
 /** Every name with its declaration, in the order of their declaration. */
-export const declarations = (): ReadonlyArray<readonly [MetricName, Declaration]> =>
-  Object.entries(CATALOGUE) as unknown as ReadonlyArray<readonly [MetricName, Declaration]>
+export const declarations = (): ReadonlyArray<readonly [MetricName, Declaration]> => DECLARATIONS
+const DECLARATIONS = Object.entries(CATALOGUE) as unknown as ReadonlyArray<readonly [MetricName, Declaration]>
 
 export type { Declaration, Kind, Owner } from "./declare.ts"
