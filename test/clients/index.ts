@@ -26,12 +26,15 @@ async function kazoo(script: string, connect: string): Promise<void> {
   })
 }
 
-/** Kazoo clients that work until they are stopped, and then say in a line of JSON what they went through. */
-export const crowd = (connect: string, root: string, count: number): Running =>
+/**
+ * Kazoo clients that work until they are stopped, and then say in a line of JSON what they went through. `pauseMs`: between
+ * a write and the next one of the same client.
+ */
+export const crowd = (connect: string, root: string, count: number, pauseMs = 20): Running =>
   start({
     name: "a crowd of kazoo clients",
     command: tools.python.path,
-    args: [join(here, "kazoo_crowd.py"), connect, root, `${count}`],
+    args: [join(here, "kazoo_crowd.py"), connect, root, `${count}`, `${pauseMs}`],
     env: { PYTHONDONTWRITEBYTECODE: "1" }
   })
 

@@ -1,4 +1,4 @@
-"""Many kazoo clients at work until they are asked to end (SIGTERM): python3 kazoo_crowd.py host:port,... root clients
+"""Many kazoo clients at work until they are asked to end (SIGTERM): python3 kazoo_crowd.py host:port,... root clients [pause in ms]
 
 Each writes a register of its own, every write once and on the version that it knows, holds an ephemeral node, and watches
 its neighbour's register. At the end one line of JSON tells what they went through: a connection that was suspended or a
@@ -14,7 +14,7 @@ import time
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException
 
-PACE_S = 0.02
+PAUSE_S = int(sys.argv[4]) / 1000 if len(sys.argv) > 4 else 0.02
 
 
 class Member:
@@ -60,7 +60,7 @@ class Member:
                 self.errors.append(repr(error))
                 version = self.client.retry(self.client.exists, self.name).version
             self.longest = max(self.longest, time.monotonic() - began)
-            time.sleep(PACE_S)
+            time.sleep(PAUSE_S)
 
     def finish(self):
         data, stat = self.client.get(self.name)

@@ -16,11 +16,14 @@ export interface Loss {
   readonly share: number
 }
 
+const BRIDGE = "bridge"
+
 /** `size` machines, counted from 0, that reach each other and are reached from here. Needs root. */
 export class Namespaces {
   /** Other test runs on this machine have other names and another network. */
   private readonly id = process.pid % 250
-  private readonly bridge = `zkm-${this.id}`
+  /** The switch is in a namespace as well: what this machine's firewall forwards is nothing to it. */
+  private readonly hub = `zkm-${this.id}`
   private readonly size: number
   private isOpen = false
 
@@ -46,7 +49,7 @@ export class Namespaces {
   }
 
   private name(index: number): string {
-    return `${this.bridge}-${index + 1}`
+    return `${this.hub}-${index + 1}`
   }
 
   address(index: number): string {
@@ -64,17 +67,21 @@ export class Namespaces {
 
   open(): void {
     this.isOpen = true
-    this.ip("link", "add", this.bridge, "type", "bridge")
-    this.ip("addr", "add", `10.213.${this.id}.254/24`, "dev", this.bridge)
-    this.ip("link", "set", this.bridge, "up")
+    const { hub } = this
+    this.ip("netns", "add", hub)
+    this.ip("-n", hub, "link", "add", BRIDGE, "type", "bridge")
+    this.ip("-n", hub, "link", "set", BRIDGE, "up")
+    this.ip("link", "add", hub, "type", "veth", "peer", "name", "here", "netns", hub)
+    this.ip("addr", "add", `10.213.${this.id}.254/24`, "dev", hub)
+    this.ip("link", "set", hub, "up")
+    this.ip("-n", hub, "link", "set", "here", "master", BRIDGE, "up")
     for (let index = 0; index < this.size; index++) {
       const name = this.name(index)
-      const [near, far] = [`v${name}`, "eth0"]
       this.ip("netns", "add", name)
-      this.ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", name)
-      this.ip("link", "set", near, "master", this.bridge, "up")
-      this.ip("-n", name, "addr", "add", `${this.address(index)}/24`, "dev", far)
-      this.ip("-n", name, "link", "set", far, "up")
+      this.ip("-n", hub, "link", "add", `port${index}`, "type", "veth", "peer", "name", "eth0", "netns", name)
+      this.ip("-n", hub, "link", "set", `port${index}`, "master", BRIDGE, "up")
+      this.ip("-n", name, "addr", "add", `${this.address(index)}/24`, "dev", "eth0")
+      this.ip("-n", name, "link", "set", "eth0", "up")
       this.ip("-n", name, "link", "set", "lo", "up")
     }
   }
@@ -96,10 +103,9 @@ export class Namespaces {
   close(): void {
     if (!this.isOpen) return
     this.isOpen = false
-    const existing = run(IP!, ["netns", "list"])
-    for (let index = 0; index < this.size; index++) {
-      if (existing.includes(this.name(index))) this.ip("netns", "del", this.name(index))
-    }
-    if (run(IP!, ["-o", "link", "show"]).includes(` ${this.bridge}:`)) this.ip("link", "del", this.bridge)
+    const names = [this.hub, ...Array.from({ length: this.size }, (_, index) => this.name(index))]
+    const existing = run(IP!, ["netns", "list"]).split(/\s+/)
+    // Their interfaces go with them.
+    for (const name of names) if (existing.includes(name)) this.ip("netns", "del", name)
   }
 }
