@@ -126,6 +126,20 @@ const setUp = async (maxPayload?: number) => {
   return { wire, clock, left, right, link, tick }
 }
 
+describe("two processes that dial each other", () => {
+  it("number their links each for itself: the end of the one does not end the dialling of the other", async () => {
+    const { wire, left, right, link } = await setUp()
+    left.listen("session.1")
+    const back = right.bus.dial("znode.1", "session.1", any, right.hear, 1000)
+    link.break("done")
+    await wire.settle()
+    assert.isTrue(back.isOpen)
+    assert.isTrue(back.send("hello"))
+    await wire.settle()
+    assert.deepStrictEqual(left.messages, ["hello"])
+  })
+})
+
 describe("a lost packet", () => {
   it("is noticed by the next one, and both ends hear of it", async () => {
     const { wire, left, right, link } = await setUp()

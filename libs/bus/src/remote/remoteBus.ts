@@ -186,7 +186,8 @@ export class RemoteBus implements Post, LinkHome {
   }
 
   forget(link: RemoteLink, reason: BreakReason, detail: string, tellOther: boolean): void {
-    this.opening.delete(link.number)
+    // The other process numbers what it dials as this one does.
+    if (link.dialledHere) this.opening.delete(link.number)
     const neighbour = link.neighbour
     if (neighbour === undefined) return
     const table = link.dialledHere ? neighbour.dialled : neighbour.taken
