@@ -1,7 +1,7 @@
 /** Bytes, written and read by hand: what codecs of hot messages and the bus's own packets are made with. */
 import { Buffer } from "node:buffer"
 
-const FIRST_BYTES = 64 * 1024
+const FIRST_BYTES = 4 * 1024
 /** Memory that a writer keeps between messages; a rare giant is given back. */
 const KEPT_BYTES = 4 * 1024 * 1024
 /** Up to here a loop beats the call into native code. */
@@ -10,12 +10,16 @@ const SHORT_STRING = 48
 /** A growing piece of memory with a cursor. Big-endian throughout, as the wire of ZooKeeper is. */
 export class ByteWriter {
   private buffer: Buffer
+  /** The same memory as plain bytes, whose parts are made and copied without code of Node's. */
+  private plain: Uint8Array<ArrayBuffer>
   private view: DataView
   private end = 0
 
   constructor(firstBytes = FIRST_BYTES) {
-    this.buffer = Buffer.allocUnsafeSlow(firstBytes)
-    this.view = new DataView(this.buffer.buffer)
+    const { buffer, plain, view } = memoryOf(firstBytes)
+    this.buffer = buffer
+    this.plain = plain
+    this.view = view
   }
 
   get length(): number {
@@ -24,22 +28,27 @@ export class ByteWriter {
 
   /** What has been written since the last `reset`: only valid until the next write. */
   get written(): Uint8Array {
-    return this.buffer.subarray(0, this.end)
+    return this.plain.subarray(0, this.end)
+  }
+
+  /** What `written` is a view on, without making it: the first `length` bytes. Only valid until the next write. */
+  get memory(): Uint8Array {
+    return this.plain
   }
 
   /** A copy, as plain bytes. */
   copy(): Uint8Array {
-    return Uint8Array.prototype.slice.call(this.buffer, 0, this.end)
+    return this.plain.slice(0, this.end)
   }
 
   reset(): void {
     this.end = 0
-    if (this.buffer.length > KEPT_BYTES) this.replace(Buffer.allocUnsafeSlow(FIRST_BYTES))
+    if (this.plain.length > KEPT_BYTES) this.replace(FIRST_BYTES)
   }
 
   u8(value: number): void {
     const at = this.advance(1)
-    this.buffer[at] = value
+    this.plain[at] = value
   }
 
   u16(value: number): void {
@@ -69,19 +78,20 @@ export class ByteWriter {
   }
 
   raw(bytes: Uint8Array): void {
-    const at = this.advance(bytes.length)
-    this.buffer.set(bytes, at)
+    this.rawRange(bytes, 0, bytes.length)
   }
 
   /** A part of `bytes`, without a view for it. */
   rawRange(bytes: Uint8Array, start: number, end: number): void {
     const size = end - start
     const at = this.advance(size)
+    const { plain } = this
     if (size > SHORT_STRING) {
-      this.buffer.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, size), at)
+      const all = start === 0 && size === bytes.length
+      plain.set(all ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset + start, size), at)
       return
     }
-    for (let index = 0; index < size; index++) this.buffer[at + index] = bytes[start + index]!
+    for (let index = 0; index < size; index++) plain[at + index] = bytes[start + index]!
   }
 
   /** A size and the bytes. */
@@ -104,7 +114,7 @@ export class ByteWriter {
     for (let index = 0; index < text.length; index++) {
       const code = text.charCodeAt(index)
       if (code > 0x7f) return false
-      this.buffer[at + index] = code
+      this.plain[at + index] = code
     }
     return true
   }
@@ -112,34 +122,43 @@ export class ByteWriter {
   private advance(size: number): number {
     const at = this.end
     this.end = at + size
-    if (this.end > this.buffer.length) this.grow()
+    if (this.end > this.plain.length) this.grow()
     return at
   }
 
   private grow(): void {
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.end))
-    larger.set(this.buffer)
-    this.replace(larger)
+    const { plain } = this
+    this.replace(Math.max(plain.length * 2, this.end))
+    this.plain.set(plain)
   }
 
-  private replace(buffer: Buffer): void {
+  private replace(size: number): void {
+    const { buffer, plain, view } = memoryOf(size)
     this.buffer = buffer
-    this.view = new DataView(buffer.buffer)
+    this.plain = plain
+    this.view = view
   }
 }
+
+const memoryOf = (size: number) => {
+  const buffer = Buffer.allocUnsafeSlow(size)
+  return { buffer, plain: new Uint8Array(buffer.buffer), view: new DataView(buffer.buffer) }
+}
+
+/** Where short texts and numbers are put together: what is read alone is not worth a view of its own. */
+const SCRATCH_BYTES = 64
+const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+const plainScratch = new Uint8Array(scratch.buffer)
+const scratchView = new DataView(scratch.buffer)
 
 /** Reads what a ByteWriter wrote. Going beyond the end throws: the bytes are cut short. */
 export class ByteReader {
   /** Plain bytes over the memory that was given. */
   readonly memory: Uint8Array
-  private readonly buffer: Buffer
-  private readonly view: DataView
   private at = 0
 
   constructor(bytes: Uint8Array) {
     this.memory = Buffer.isBuffer(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : bytes
-    this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
   get offset(): number {
@@ -151,23 +170,30 @@ export class ByteReader {
   }
 
   u8(): number {
-    return this.view.getUint8(this.advance(1))
+    return this.memory[this.advance(1)]!
   }
 
   u16(): number {
-    return this.view.getUint16(this.advance(2))
+    const { memory } = this
+    const at = this.advance(2)
+    return (memory[at]! << 8) | memory[at + 1]!
   }
 
   u32(): number {
-    return this.view.getUint32(this.advance(4))
+    return this.i32() >>> 0
   }
 
   i32(): number {
-    return this.view.getInt32(this.advance(4))
+    const { memory } = this
+    const at = this.advance(4)
+    return (memory[at]! << 24) | (memory[at + 1]! << 16) | (memory[at + 2]! << 8) | memory[at + 3]!
   }
 
   f64(): number {
-    return this.view.getFloat64(this.advance(8))
+    const { memory } = this
+    const at = this.advance(8)
+    for (let index = 0; index < 8; index++) plainScratch[index] = memory[at + index]!
+    return scratchView.getFloat64(0)
   }
 
   /** A view on the next bytes, not a copy. */
@@ -188,13 +214,26 @@ export class ByteReader {
   string(): string {
     const size = this.u32()
     const at = this.advance(size)
-    return this.buffer.toString("utf8", at, at + size)
+    return this.near(at, size)?.toString("utf8", 0, size) ?? this.far(at, size).toString("utf8")
   }
 
   /** The next `size` bytes as characters. */
   ascii(size: number): string {
     const at = this.advance(size)
-    return this.buffer.toString("latin1", at, at + size)
+    return this.near(at, size)?.toString("latin1", 0, size) ?? this.far(at, size).toString("latin1")
+  }
+
+  /** A few bytes, where a Buffer is already. */
+  private near(at: number, size: number): Buffer | undefined {
+    if (size > SCRATCH_BYTES) return undefined
+    const { memory } = this
+    for (let index = 0; index < size; index++) plainScratch[index] = memory[at + index]!
+    return scratch
+  }
+
+  private far(at: number, size: number): Buffer {
+    const { buffer, byteOffset } = this.memory
+    return Buffer.from(buffer, byteOffset + at, size)
   }
 
   private advance(size: number): number {

@@ -1,14 +1,14 @@
 /**
  * How messages are written when they leave the process.
  *
- * The first byte says how the rest is written: 0 by V8's own serialisation, which knows every shape and is right for
- * what is rare; anything else is the code of a form written by hand, for what comes with each batch. Decoded bytes are
- * views on the memory that was received, never copies: whoever keeps a small piece for long copies it.
+ * The first byte says how the rest is written: 0 as a structured value, which may have any shape and is right for what
+ * is rare; anything else is the code of a form written by hand, for what comes with each batch. There bytes are views on
+ * the memory that was received, never copies: whoever keeps a small piece for long copies it.
  */
-import { deserialize, serialize } from "node:v8"
 import { ByteReader, ByteWriter, type Codec } from "@zkmesh/bus"
 import type { Acl } from "@zkmesh/protocol"
 import type { TxnBatch } from "@zkmesh/txn"
+import { readStructured, writeStructured } from "./structured.ts"
 
 /** One message written by hand. */
 export interface Form<T> {
@@ -40,16 +40,15 @@ export const makeCodec = <M extends { readonly _tag: string }>(forms: Forms<M> =
   const encodeInto = (message: M, writer: ByteWriter): void => {
     const form = byTag.get(message._tag)
     writer.u8(form?.code ?? STRUCTURED)
-    if (form === undefined) writer.raw(serialize(message))
+    if (form === undefined) writeStructured(message, writer)
     else form.write(message, writer)
   }
   const decode = (bytes: Uint8Array): M => {
     const reader = new ByteReader(bytes)
     const code = reader.u8()
-    if (code === STRUCTURED) return deserialize(reader.raw(reader.remaining)) as M
     const form = byCode[code]
-    if (form === undefined) throw new CorruptMessage(`no message has the code ${code}`)
-    const message = form.read(reader)
+    if (form === undefined && code !== STRUCTURED) throw new CorruptMessage(`no message has the code ${code}`)
+    const message = form === undefined ? (readStructured(reader) as M) : form.read(reader)
     if (reader.remaining > 0) throw new CorruptMessage(`${reader.remaining} bytes follow the message`)
     return message
   }

@@ -13,6 +13,8 @@ const UNITS_PER_PAGE_SHIFT = PAGE_SHIFT - UNIT_SHIFT
 const UNIT_MASK = (1 << UNITS_PER_PAGE_SHIFT) - 1
 /** Blocks of up to 16 KiB are shared pages' business. */
 const MAX_UNITS = 2048
+/** The first page begins small and doubles, so that a small tree takes little: two of the largest blocks. */
+const FIRST_PAGE_BYTES = 32 * 1024
 /** Up to here copying words in a loop beats a call into native code. */
 const WORD_LOOP_BYTES = 256
 
@@ -38,7 +40,9 @@ export class Arena {
 
   /** Memory taken from the system, in bytes. */
   get reserved(): number {
-    return this.pages.length * (1 << PAGE_SHIFT) + this.largeBytes
+    const [first] = this.pages
+    const pages = first === undefined ? 0 : first.length + (this.pages.length - 1) * (1 << PAGE_SHIFT)
+    return pages + this.largeBytes
   }
 
   /**
@@ -73,19 +77,32 @@ export class Arena {
       this.free[units] = this.words[address >>> UNITS_PER_PAGE_SHIFT]![(address & UNIT_MASK) << (UNIT_SHIFT - 2)]!
       return address
     }
-    if (this.fresh + units > this.limit) this.addPage()
+    while (this.fresh + units > this.limit) this.enlarge()
     const next = this.fresh
     this.fresh += units
     return next
   }
 
-  private addPage(): void {
-    const memory = new ArrayBuffer(1 << PAGE_SHIFT)
-    const first = this.pages.length << UNITS_PER_PAGE_SHIFT
-    this.pages.push(Buffer.from(memory))
-    this.words.push(new Int32Array(memory))
-    this.fresh = first === 0 ? 1 : first
-    this.limit = first + (1 << UNITS_PER_PAGE_SHIFT)
+  /** Doubles the first page until it is as large as the others; then adds one. */
+  private enlarge(): void {
+    const [only] = this.pages
+    if (only === undefined) {
+      this.fresh = 1
+      this.place(0, new ArrayBuffer(FIRST_PAGE_BYTES))
+    } else if (this.pages.length === 1 && only.length < 1 << PAGE_SHIFT) {
+      const memory = new ArrayBuffer(only.length * 2)
+      new Uint8Array(memory).set(only)
+      this.place(0, memory)
+    } else {
+      this.fresh = this.pages.length << UNITS_PER_PAGE_SHIFT
+      this.place(this.pages.length, new ArrayBuffer(1 << PAGE_SHIFT))
+    }
+  }
+
+  private place(index: number, memory: ArrayBuffer): void {
+    this.pages[index] = Buffer.from(memory)
+    this.words[index] = new Int32Array(memory)
+    this.limit = (index << UNITS_PER_PAGE_SHIFT) + (memory.byteLength >>> UNIT_SHIFT)
   }
 
   private allocateLarge(length: number): number {

@@ -7,22 +7,31 @@
  */
 import type { Zxid } from "@zkmesh/numbers"
 
-const ENTRIES = 64 * 1024
+const MOST_ENTRIES = 64 * 1024
+/** Hardly any reply is shorter. */
+const LEAST_BYTES = 16
 
 export class RecentReplies {
   private readonly bytes: Uint8Array
-  /** Of the last `ENTRIES` replies, by their number modulo that. */
-  private readonly connections = new Float64Array(ENTRIES)
-  private readonly seqs = new Uint32Array(ENTRIES)
-  private readonly lengths = new Uint32Array(ENTRIES)
+  private readonly entries: number
+  /** Of the last `entries` replies, by their number modulo that. */
+  private readonly connections: Float64Array
+  private readonly seqs: Uint32Array
+  private readonly lengths: Uint32Array
   /** Where they begin, in bytes since the first one ever. */
-  private readonly starts = new Float64Array(ENTRIES)
+  private readonly starts: Float64Array
   private count = 0
   private written = 0
 
   /** `capacity` in bytes: a reply that does not fit is not kept. */
   constructor(capacity: number) {
     this.bytes = new Uint8Array(capacity)
+    const entries = Math.min(MOST_ENTRIES, Math.ceil(capacity / LEAST_BYTES))
+    this.entries = entries
+    this.connections = new Float64Array(entries)
+    this.seqs = new Uint32Array(entries)
+    this.lengths = new Uint32Array(entries)
+    this.starts = new Float64Array(entries)
   }
 
   /** The reply to request `seq` of a connection; its bytes are copied. */
@@ -34,7 +43,7 @@ export class RecentReplies {
     const offset = this.written % capacity
     const start = offset + length <= capacity ? this.written : this.written - offset + capacity
     this.bytes.set(frame, start % capacity)
-    const index = this.count++ % ENTRIES
+    const index = this.count++ % this.entries
     this.connections[index] = connection
     this.seqs[index] = seq
     this.lengths[index] = length
@@ -47,9 +56,9 @@ export class RecentReplies {
     const { bytes } = this
     const found: Array<Uint8Array> = []
     let wanted = to
-    const oldest = Math.max(0, this.count - ENTRIES)
+    const oldest = Math.max(0, this.count - this.entries)
     for (let number = this.count - 1; number >= oldest && wanted > after; number--) {
-      const index = number % ENTRIES
+      const index = number % this.entries
       const start = this.starts[index]!
       if (start < this.written - bytes.length) break
       if (this.connections[index] !== connection || this.seqs[index] !== wanted) continue

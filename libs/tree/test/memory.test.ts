@@ -48,11 +48,24 @@ describe("the arena", () => {
       const address = arena.resize(0, 0, 1000, 0)
       arena.release(address, 1000)
     }
-    assert.equal(arena.reserved, 1024 * 1024)
+    assert.equal(arena.reserved, 32 * 1024)
     const large = arena.resize(0, 0, 500_000, 0)
-    assert.equal(arena.reserved, 1024 * 1024 + 500_000)
+    assert.equal(arena.reserved, 32 * 1024 + 500_000)
     arena.release(large, 500_000)
-    assert.equal(arena.reserved, 1024 * 1024)
+    assert.equal(arena.reserved, 32 * 1024)
+  })
+  it("keeps what it holds while its first page grows", () => {
+    const arena = new Arena()
+    const bytes = Buffer.alloc(1000)
+    const addresses = Array.from({ length: 3000 }, (_, index) => {
+      const address = arena.resize(0, 0, 1000, 0)
+      arena.write(address, 0, bytes.fill(index & 0xff), 0, 1000)
+      return address
+    })
+    addresses.forEach((address, index) => {
+      assert.isTrue(arena.equals(address, 1000, bytes.fill(index & 0xff), 0))
+    })
+    assert.equal(arena.reserved, 3 * 1024 * 1024)
   })
   it("copies any part to any place, and no further than its last word", () => {
     const arena = new Arena()

@@ -1,5 +1,5 @@
 /** The shell of ZAB: links, the fan-out, the store and the clock of one peer. What they mean is the core's business. */
-import { type ActorContext, type Handler, type Supervisor, spawn } from "@zkmesh/actor"
+import { type ActorContext, type Handler, Machine, type Supervisor, spawn } from "@zkmesh/actor"
 import { type Address, Bus, type BusError, Dialled, type Link } from "@zkmesh/bus"
 import { CurrentHealth, type Report } from "@zkmesh/health"
 import {
@@ -12,7 +12,8 @@ import {
   type LeaderToLearner,
   type LearnerToLeader,
   learnerProtocol,
-  proposalsTopic
+  proposalsTopic,
+  type Stats
 } from "@zkmesh/messages"
 import { CurrentMetrics, type Readings, type Registry } from "@zkmesh/metrics"
 import type { Sid } from "@zkmesh/numbers"
@@ -37,9 +38,10 @@ export const runBroadcast = (
     const store = yield* LogStore
     const scope = yield* Scope.Scope
     const metrics = yield* CurrentMetrics
-    const openedAt = performance.now()
+    const { now } = yield* Machine
+    const openedAt = now()
     const recovered = yield* store.open
-    metrics.summary("dbinittime").record(performance.now() - openedAt)
+    metrics.summary("dbinittime").record(now() - openedAt)
     const run = Effect.runForkWith(yield* Effect.context<never>())
     const name = `broadcast.${options.sid}`
     const tracing = yield* BroadcastTracing.start(yield* CurrentTelemetry, options)
@@ -367,7 +369,16 @@ class Shell {
   private tellStats(): void {
     this.toldPhase = this.peer.phase
     this.hasNews = false
-    const stats = { ...this.peer.stats(), figures: this.metrics.figures("broadcast", "election") }
+    const { metrics } = this
+    let figures: Stats | undefined
+    const stats: Stats = {
+      ...this.peer.stats(),
+      // Many are told, and hardly anybody looks.
+      get figures() {
+        figures ??= metrics.figures("broadcast", "election")
+        return figures
+      }
+    }
     for (const link of this.znodes.all()) link.send({ _tag: "Stats", stats })
   }
 

@@ -106,15 +106,16 @@ export const runZnode = (
   Effect.gen(function* () {
     const bus = yield* Bus
     const store = yield* TreeStore
-    const hashSeed = Buffer.from((yield* Machine).randomBytes(4)).readUInt32BE()
+    const machine = yield* Machine
+    const hashSeed = Buffer.from(machine.randomBytes(4)).readUInt32BE()
     const measures = new Measures(yield* CurrentMetrics)
     const name = `znode.${options.sid}`
     const health = yield* CurrentHealth
     const forgetLoading = health.probe(name, () => ({ condition: "starting", why: "the tree is being loaded" }))
     yield* Effect.addFinalizer(() => Effect.sync(forgetLoading))
-    const startedAt = performance.now()
+    const startedAt = machine.now()
     const tree = yield* loadTree(options, hashSeed)
-    measures.loaded(performance.now() - startedAt)
+    measures.loaded(machine.now() - startedAt)
     // The store is held by the service's scope already: what a reload takes besides, it gives back.
     const reload = Effect.scoped(loadTree(options, hashSeed)).pipe(Effect.provideService(TreeStore, store))
     const tracing = yield* ZnodeTracing.start(yield* CurrentTelemetry, options.sid)

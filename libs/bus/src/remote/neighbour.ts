@@ -43,15 +43,15 @@ export class Neighbour {
     return [...this.dialled.values(), ...this.taken.values()]
   }
 
-  /** Queues bytes of a link's stream; cuts them if they are too large for one packet. */
-  append(link: RemoteLink, bytes: Uint8Array): void {
+  /** Queues the first `length` bytes as part of a link's stream; cuts them if they are too large for one packet. */
+  append(link: RemoteLink, bytes: Uint8Array, length: number): void {
     const { maxPacket } = this.post
-    const fits = bytes.length <= maxPacket - PACKET_HEADER - DATA_HEADER
+    const fits = length <= maxPacket - PACKET_HEADER - DATA_HEADER
     // A message that a packet of its own can hold whole is spared the receiver's copy.
-    if (fits && this.writer.length + DATA_HEADER + bytes.length > maxPacket) this.flush()
-    for (let at = 0; at < bytes.length; ) {
+    if (fits && this.writer.length + DATA_HEADER + length > maxPacket) this.flush()
+    for (let at = 0; at < length; ) {
       const room = this.roomFor(link)
-      const next = Math.min(at + room, bytes.length)
+      const next = Math.min(at + room, length)
       this.writer.rawRange(bytes, at, next)
       link.sent += next - at
       at = next

@@ -92,7 +92,7 @@ export class RemoteLink implements AnyLink {
       this.end("overrun", `${this.inFlight} bytes in flight from ${this.local} to ${this.remote}`)
       return false
     }
-    neighbour.append(this, scratch.written)
+    neighbour.append(this, scratch.memory, scratch.length)
     return true
   }
 

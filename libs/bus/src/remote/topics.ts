@@ -33,7 +33,7 @@ export class TopicWriter {
       packet.u32(number)
       packet.u32(part)
       packet.u32(parts)
-      packet.rawRange(body.written, part * room, Math.min((part + 1) * room, body.length))
+      packet.rawRange(body.memory, part * room, Math.min((part + 1) * room, body.length))
       packets.push(packet.copy())
     }
     return packets

@@ -3,6 +3,8 @@
  * then nothing of it ever runs again, or be stopped for a while, and then everything runs late.
  */
 import type { Machine } from "@zkmesh/actor"
+import { CurrentHealth, Health } from "@zkmesh/health"
+import { CurrentMetrics, Registry } from "@zkmesh/metrics"
 import { Clock, Context, Duration, Effect, Logger, Scheduler } from "effect"
 import type { Random } from "./random.ts"
 import type { Timeline } from "./timeline.ts"
@@ -175,6 +177,8 @@ export class SimProcess {
     })
     return Context.make(Clock.Clock, clock).pipe(
       Context.add(Scheduler.Scheduler, scheduler),
+      Context.add(CurrentHealth, new Health()),
+      Context.add(CurrentMetrics, new Registry(machine.now)),
       Context.add(Logger.CurrentLoggers, new Set([logger]))
     ) as Context.Context<never>
   }
