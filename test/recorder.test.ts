@@ -46,12 +46,24 @@ describe("the recorder and its checker, on a real ZooKeeper server", () => {
     ["a torn multi", /pair 0 is torn/, () => check(history, changed("/t/left-0", {}, "x"))],
     ["an ephemeral that went too early", /which lives, has gone/, () => check(history, without("/t/live-1"))],
     ["an ephemeral that stays", /outlives its session/, () => check({ ...history, dead: [dead("/t/live-1")] }, tree)],
+    ["an item that is lost", /was offered, and is lost/, () => check({ ...history, queue: lost() }, tree)],
+    ["an item taken by two", /was taken by session/, () => check({ ...history, queue: takenTwice() }, tree)],
+    ["an item that comes back", /was taken and is still there/, () => check(history, put(taken().path, taken().value))],
+    ["an item from nowhere", /which nobody offered/, () => check({ ...history, queue: unoffered() }, tree)],
+    ["a lost write under the lock", /the lock was had/, () => check(history, changed("/t/lock-guarded", {}, "0"))],
+    ["a lock that nobody lets go", /let go, and is still/, () => check(history, put("/t/lock/0-0-0000000000", ""))],
     ["an order that time forbids", /had been acknowledged/, () => check({ ...history, writes: reordered() }, tree)]
   ])("notices %s", (_, message, run) => {
     assert.match(run().join("\n"), message)
   })
 
   const dead = (path: string) => ({ path, diedAt: 0, timeoutMs: 1000 })
+
+  const taken = () => history.queue.taken.find((one) => one.isSure)!
+  const put = (path: string, data: string) => new Map(tree).set(path, { data, stat: tree.get("/t")!.stat })
+  const lost = () => ({ ...history.queue, taken: history.queue.taken.filter((one) => one !== taken()) })
+  const takenTwice = () => ({ ...history.queue, taken: [...history.queue.taken, { ...taken(), session: 99 }] })
+  const unoffered = () => ({ ...history.queue, offered: history.queue.offered.slice(1) })
 
   const sequential = (): Write => history.writes.find((one) => one.kind === "sequential" && one.ackedAt !== undefined)!
 

@@ -52,7 +52,7 @@ describe.runIf(Namespaces.areAllowed)("a network that loses packets", () => {
   it.each([0.1, 0.2, 0.3])("%f of all packets between any two peers are lost", (share) =>
     underLoad(servers, servers.ports, `/loss-${share * 100}`, async (workload) => {
       brokers.loseEverywhere(share)
-      await workload.progress(5, LONG_MS)
+      await workload.progress(30, LONG_MS)
       brokers.heal()
       await workload.progress(10, LONG_MS)
     })
@@ -62,7 +62,7 @@ describe.runIf(Namespaces.areAllowed)("a network that loses packets", () => {
     underLoad(servers, servers.ports, "/one-way", async (workload) => {
       const leader = await servers.leader()
       brokers.lose([0, 1, 2].filter((to) => to !== leader).map((to) => ({ from: leader, to, share: 0.5 })))
-      await workload.progress(5, LONG_MS)
+      await workload.progress(30, LONG_MS)
       brokers.heal()
     }))
 

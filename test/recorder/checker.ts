@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import { checkQueue } from "./queue.ts"
 import { dataOf, Session } from "./session.ts"
 import { Err, type Stat } from "./wire.ts"
 import type { History, Write } from "./workload.ts"
@@ -55,7 +56,9 @@ export function check(history: History, tree: ReadonlyMap<string, Znode>): Array
     ...checkCounter(history, tree),
     ...checkPairs(history, tree),
     ...checkEphemerals(history, tree),
-    ...checkOrder(history)
+    ...checkOrder(history),
+    ...checkQueue(history.queue, below(tree, `${history.root}/queue/`)),
+    ...checkLock(history, tree)
   ]
 }
 
@@ -152,5 +155,15 @@ function* checkOrder(history: History): Generator<string> {
     if (write.zxid < highest) yield `a write of ${write.zxid} was sent after ${highest} had been acknowledged`
   }
 }
+
+function* checkLock({ root, locked }: History, tree: ReadonlyMap<string, Znode>): Generator<string> {
+  const written = Number(tree.get(`${root}/lock-guarded`)?.data)
+  // A write in doubt may have been carried out.
+  if (!(written >= locked)) yield `the lock was had ${locked} times, and what it guards was written ${written} times`
+  for (const path of below(tree, `${root}/lock/`).keys()) yield `${path} was let go, and is still there`
+}
+
+const below = (tree: ReadonlyMap<string, Znode>, prefix: string): ReadonlyMap<string, string> =>
+  new Map([...tree].filter(([path]) => path.startsWith(prefix)).map(([path, { data }]) => [path, data]))
 
 const isAcked = (write: Write): boolean => write.ackedAt !== undefined

@@ -1,3 +1,5 @@
+import { Lock } from "./lock.ts"
+import { Queue, type QueueHistory } from "./queue.ts"
 import { ConnectionLost, dataOf, type Reply, Session } from "./session.ts"
 import { Err, Op } from "./wire.ts"
 
@@ -24,6 +26,8 @@ export interface WorkloadOptions {
   readonly timeoutMs: number
   /** Pipelined writes of each kind and session. */
   readonly window: number
+  /** How long each client rests after each thing that it does, ms (5). */
+  readonly paceMs?: number
 }
 
 /** Everything that the clients did and saw: what the checker judges. */
@@ -31,6 +35,9 @@ export interface History {
   readonly root: string
   readonly writes: ReadonlyArray<Write>
   readonly sessions: ReadonlyArray<Session>
+  readonly queue: QueueHistory
+  /** How often somebody had the lock. */
+  readonly locked: number
   /** Sessions that were left to die, and the ephemerals that must die with them. */
   readonly dead: ReadonlyArray<{ readonly path: string; readonly diedAt: number; readonly timeoutMs: number }>
   readonly violations: ReadonlyArray<string>
@@ -41,8 +48,8 @@ const PACE_MS = 5
 
 /**
  * Clients that never stop: registers (each written by one session, pipelined, and read by another that watches it),
- * pairs of registers written by one multi, sequential znodes, a counter that all increment by compare-and-set, and an
- * ephemeral for each. Every acknowledgement is kept.
+ * pairs of registers written by one multi, sequential znodes, a counter that all increment by compare-and-set, a queue, a
+ * lock, and an ephemeral for each. Every acknowledgement is kept.
  */
 export class Workload {
   readonly writes: Array<Write> = []
@@ -53,10 +60,14 @@ export class Workload {
   private readonly lanes: Array<Promise<void>> = []
   private readonly ackWaiters = new Set<(write: Write) => void>()
   private readonly watched: Array<Watched> = []
+  private readonly queue: Queue
+  private readonly lock: Lock
   private stopping = false
 
   private constructor(options: WorkloadOptions) {
     this.options = options
+    this.queue = new Queue(`${options.root}/queue`)
+    this.lock = new Lock(`${options.root}/lock`, this.violations)
   }
 
   static async start(options: WorkloadOptions): Promise<Workload> {
@@ -104,6 +115,8 @@ export class Workload {
       root: this.options.root,
       writes,
       sessions,
+      queue: this.queue,
+      locked: this.lock.held,
       dead,
       violations: [
         ...violations,
@@ -130,12 +143,16 @@ export class Workload {
     for (let index = 0; index < sessions; index++) {
       const watched = new Watched(index, this.violations)
       this.watched.push(watched)
-      const onEvent = (event: { path: string; zxid: number }) => watched.fired(event.zxid)
+      const onEvent = ({ path, zxid }: { path: string; zxid: number }) => {
+        if (path.startsWith(`${root}/lock/`)) this.lock.fired(path)
+        else watched.fired(zxid)
+      }
       this.sessions.push(await Session.open({ ports, timeoutMs, onEvent, onDisconnect: () => watched.lost() }, index))
     }
     const first = this.sessions[0]!
     must(await first.create(root, ""))
-    for (const name of ["seq", "counter"]) must(await first.create(`${root}/${name}`, "0"))
+    for (const name of ["seq", "counter", "queue", "lock", "lock-guarded"])
+      must(await first.create(`${root}/${name}`, "0"))
     for (const index of this.sessions.keys()) {
       for (const name of ["reg", "left", "right"]) must(await first.create(`${root}/${name}-${index}`, "0"))
     }
@@ -149,6 +166,8 @@ export class Workload {
       this.lane(session, () => this.writePair(index))
       this.lane(session, () => this.increment(index))
       this.lane(session, () => this.readOther(index))
+      this.lane(session, () => (index % 2 === 0 ? this.queue.offer(session) : this.queue.take(session, index)))
+      this.lane(session, () => this.lock.once(session, index, () => this.stopping))
     }
   }
 
@@ -160,7 +179,7 @@ export class Workload {
           await session.ready()
           await work()
           // Enough to be under way all the time, not so much that the history cannot be checked in a test's time.
-          await new Promise((resolve) => setTimeout(resolve, PACE_MS))
+          await new Promise((resolve) => setTimeout(resolve, this.options.paceMs ?? PACE_MS))
         } catch (error) {
           if (error instanceof ConnectionLost) continue
           this.violations.push(String(error))

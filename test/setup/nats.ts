@@ -44,4 +44,8 @@ export class Nats {
   async kill(): Promise<void> {
     await this.process?.kill()
   }
+
+  signal(signal: NodeJS.Signals): void {
+    this.process?.signal(signal)
+  }
 }
