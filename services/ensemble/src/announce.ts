@@ -1,11 +1,10 @@
 /** What the person at the terminal is told: that it serves, who leads, how to try it, where the data is. */
-import type { Bus } from "@zkmesh/bus"
 import type { Sid } from "@zkmesh/numbers"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { reportReady } from "./daemon/ready.ts"
 import type { Plan } from "./plan.ts"
-import { GONE, type PeerStatus, watchRoles } from "./roles.ts"
+import { GONE, type PeerStatus } from "./roles.ts"
 import type { Stores } from "./stores.ts"
 
 /** How long the first election may take before the terminal says whom it waits for. */
@@ -47,8 +46,18 @@ export const greeting = (plan: Plan, stores: Stores, leader: Leader, startedMs: 
   ].join("\n")
 }
 
-/** Greets once all peers serve, and tells of every new leader after that. Never ends. */
-export const announce = (plan: Plan, stores: Stores, startedAt: number): Effect.Effect<never, never, Bus> => {
+/** What the terminal is told as things happen. */
+export interface Announcer {
+  readonly onStatus: (sid: Sid, status: PeerStatus) => Effect.Effect<void>
+  /** The peer is none of the ensemble's any more. */
+  readonly forget: (sid: Sid) => void
+  readonly leader: () => Leader | undefined
+  /** Says whom it waits for if that takes long. Never ends. */
+  readonly impatience: Effect.Effect<never>
+}
+
+/** Greets once all peers of the plan serve, and tells of every new leader after that. */
+export const makeAnnouncer = (plan: Plan, stores: Stores, startedAt: number): Announcer => {
   const sids = plan.seats.map((seat) => seat.sid)
   const statuses = new Map<Sid, PeerStatus>(sids.map((sid) => [sid, GONE]))
   let announced: Leader | undefined
@@ -76,8 +85,10 @@ export const announce = (plan: Plan, stores: Stores, startedAt: number): Effect.
     const missing = sids.filter((sid) => !statuses.get(sid)!.serving)
     yield* Console.log(`still waiting for peer ${missing.join(", ")} to serve`)
   })
-  return Effect.andThen(
-    Effect.all([watchRoles("console", sids, onStatus), impatience], { concurrency: "unbounded", discard: true }),
-    Effect.never
-  )
+  return {
+    onStatus,
+    forget: (sid) => void statuses.delete(sid),
+    leader: () => leaderOf(statuses),
+    impatience: Effect.andThen(impatience, Effect.never)
+  }
 }

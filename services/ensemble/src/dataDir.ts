@@ -13,13 +13,20 @@ const MARKER = "zkmesh.json"
 const UNFINISHED = `${MARKER}.new`
 
 const Marker = Schema.fromJsonString(
-  Schema.Struct({ format: Schema.Literal(1), voters: Schema.Array(Schema.Int), observers: Schema.Array(Schema.Int) })
+  Schema.Struct({
+    format: Schema.Literal(1),
+    voters: Schema.Array(Schema.Int),
+    observers: Schema.Array(Schema.Int),
+    configuration: Schema.optional(Schema.String)
+  })
 )
 
 /** Who keeps data in a directory. */
 export interface Membership {
   readonly voters: ReadonlyArray<Sid>
   readonly observers: ReadonlyArray<Sid>
+  /** What the ensemble has agreed on since it began, as in `/zookeeper/config`; absent if it was never reconfigured. */
+  readonly configuration?: string | undefined
 }
 
 /** Whose data is in `directory`: undefined if it does not exist or is empty; an error if it holds anything else. */
@@ -49,7 +56,8 @@ export const inspectDataDir = (directory: string): Effect.Effect<Membership | un
     const marker = Schema.decodeUnknownResult(Marker)(text)
     if (Result.isFailure(marker))
       return yield* refuse(`${MARKER} is damaged, or of a version that this one cannot read`)
-    return { voters: marker.success.voters, observers: marker.success.observers }
+    const { voters, observers, configuration } = marker.success
+    return { voters, observers, ...(configuration === undefined ? {} : { configuration }) }
   })
 
 /**
@@ -67,18 +75,21 @@ export const claimDataDir = (
       return yield* new ConfigError({ key: "", reason, source: directory })
     }
     if (found !== undefined && found.observers.join() === wanted.observers.join()) return
-    const path = join(directory, MARKER)
-    yield* Effect.tryPromise({
-      try: async () => {
-        await mkdir(directory, { recursive: true })
-        await writeFile(join(directory, UNFINISHED), `${JSON.stringify({ format: 1, ...wanted })}\n`)
-        await rename(join(directory, UNFINISHED), path)
-      },
-      catch: (cause) =>
-        new ConfigError({
-          key: "",
-          reason: `cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
-          source: directory
-        })
-    })
+    yield* recordMembership(directory, wanted)
+  })
+
+/** Remembers whose data it is, for the next start. */
+export const recordMembership = (directory: string, members: Membership): Effect.Effect<void, ConfigError> =>
+  Effect.tryPromise({
+    try: async () => {
+      await mkdir(directory, { recursive: true })
+      await writeFile(join(directory, UNFINISHED), `${JSON.stringify({ format: 1, ...members })}\n`)
+      await rename(join(directory, UNFINISHED), join(directory, MARKER))
+    },
+    catch: (cause) =>
+      new ConfigError({
+        key: "",
+        reason: `cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
+        source: directory
+      })
   })

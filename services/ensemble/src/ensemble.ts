@@ -2,18 +2,18 @@
 import { resolve } from "node:path"
 import { loopbackLayer } from "@zkmesh/bus"
 import { type Config, ConfigError } from "@zkmesh/config"
-import type { Sid } from "@zkmesh/numbers"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import { announce, counted } from "./announce.ts"
+import { counted, makeAnnouncer } from "./announce.ts"
 import { readAuthentication } from "./authentication.ts"
-import { claimDataDir, inspectDataDir } from "./dataDir.ts"
+import { claimDataDir, inspectDataDir, recordMembership } from "./dataDir.ts"
 import { type Door, doorsAt } from "./doors.ts"
 import { apart, withOperator } from "./operator.ts"
-import { runClientFrontend, runPeer } from "./peer.ts"
-import { type Asked, plan } from "./plan.ts"
+import { runClientFrontend, runPeer, type StoreLayer } from "./peer.ts"
+import { type Asked, plan, type Seat } from "./plan.ts"
 import { checkPorts } from "./ports.ts"
-import { frontendSettings, peerSettings, restartPolicy } from "./settings.ts"
+import { type Beginning, runRoster } from "./roster.ts"
+import { frontendSettings, peerSettings, preferring, restartPolicy } from "./settings.ts"
 import { openStores } from "./stores.ts"
 import { readTls } from "./tls/certificates.ts"
 import { withTelemetry, withTraces } from "./traces.ts"
@@ -33,32 +33,43 @@ export const runEnsemble = (config: Config, asked: Asked) =>
     const { members, seats, dataDir } = planned
     const tls = yield* readTls(config)
     const authentication = yield* readAuthentication(config)
-    const doors = seats.flatMap((seat) =>
-      doorsAt(seat.endpoint, seat.secure, tls, authentication).map((door) => ({ sid: seat.sid, door }))
-    )
-    const endpoints = doors.map(({ door }) => door.endpoint)
+    const doorsOf = (seat: Seat) => doorsAt(seat.endpoint, seat.secure, tls, authentication)
+    const endpoints = seats.flatMap(doorsOf).map((door) => door.endpoint)
     yield* checkPorts(endpoints, ": choose others with --port")
     if (durable) yield* claimDataDir(dataDir, found, members)
-    const sids = seats.map((seat) => seat.sid)
-    yield* Console.log(`zkmesh starts ${counted(sids.length)}${durable ? `, data in ${dataDir}` : ", in memory"}`)
-    const stores = yield* openStores(config, sids, dataDir)
-    const policy = restartPolicy(config)
-    const others = (sid: Sid) => sids.filter((other) => other !== sid)
-    const frontend = (sid: Sid, door: Door) =>
-      runClientFrontend(
-        frontendSettings(config, String(sid), door, [sid, ...others(sid)], sid),
-        policy,
-        () => Effect.void
-      )
-    const peer = (sid: Sid, offset: number) => {
-      const own = doors.filter((one) => one.sid === sid).map(({ door }) => frontend(sid, door))
-      const services = [runPeer(peerSettings(config, sid, members), stores.layerOf(sid), policy), ...own]
-      const program = Effect.all(services, { concurrency: "unbounded", discard: true })
-      return apart(withOperator(config, { offset, host: LOCAL, sid, store: stores.layerOf(sid) }, program))
-    }
-    const all = Effect.all([...sids.map(peer), announce(planned, stores, startedAt)], {
-      concurrency: "unbounded",
-      discard: true
+    yield* Console.log(`zkmesh starts ${counted(seats.length)}${durable ? `, data in ${dataDir}` : ", in memory"}`)
+    const stores = yield* openStores(
+      config,
+      seats.map(({ sid }) => sid),
+      dataDir
+    )
+    const announcer = makeAnnouncer(planned, stores, startedAt)
+    const roster = runRoster({
+      planned,
+      announcer,
+      run: (beginning) => runSeat(beginning, doorsOf(beginning.seat), stores.layerOf(beginning.seat.sid)),
+      record: (configuration, agreed) =>
+        durable ? recordMembership(dataDir, { ...agreed, configuration }) : Effect.void
     })
+    const all = Effect.all([roster, announcer.impatience], { concurrency: "unbounded", discard: true })
     yield* withTelemetry(config, "loopback", withTraces(config, false, all))
   }).pipe(Effect.scoped, Effect.provide(loopbackLayer))
+
+/** A peer with its doors. */
+const runSeat = ({ config, members, seat, at }: Beginning, doors: ReadonlyArray<Door>, store: StoreLayer) => {
+  const { sid } = seat
+  const policy = restartPolicy(config)
+  const preference = preferring(sid)
+  const sids = [...members.voters, ...members.observers].sort((a, b) => a - b)
+  const follows = config.knobs.reconfigEnabled ? preference : undefined
+  const frontends = doors.map((door) =>
+    runClientFrontend(
+      frontendSettings(config, String(sid), door, preference(sids), sid, follows),
+      policy,
+      () => Effect.void
+    )
+  )
+  const services = [runPeer(peerSettings(config, sid, members), store, policy), ...frontends]
+  const program = Effect.all(services, { concurrency: "unbounded", discard: true })
+  return apart(withOperator(config, { offset: at, host: LOCAL, sid, store }, program))
+}

@@ -17,24 +17,28 @@ export const GONE: PeerStatus = { serving: false, role: "looking", epoch: 0 }
 const REDIAL_MS = 100
 const SILENCE_MS = 10_000
 
-/** Calls `onStatus` with every change of each peer's status. Never ends. */
+/** Calls `onStatus` with every change of each peer's status, `onConfiguration` with who it says the ensemble is. Never ends. */
 export const watchRoles = (
   name: string,
   sids: ReadonlyArray<Sid>,
-  onStatus: (sid: Sid, status: PeerStatus) => Effect.Effect<void>
+  onStatus: (sid: Sid, status: PeerStatus) => Effect.Effect<void>,
+  onConfiguration: (sid: Sid, text: string) => Effect.Effect<void> = () => Effect.void
 ): Effect.Effect<never, never, Bus> =>
   Effect.all(
-    sids.map((sid) => Effect.forever(Effect.andThen(watchOnce(name, sid, onStatus), Effect.sleep(REDIAL_MS)))),
+    sids.map((sid) =>
+      Effect.forever(Effect.andThen(watchOnce(name, sid, onStatus, onConfiguration), Effect.sleep(REDIAL_MS)))
+    ),
     { concurrency: "unbounded", discard: true }
   ) as Effect.Effect<never, never, Bus>
 
 const watchOnce = Effect.fnUntraced(function* (
   name: string,
   sid: Sid,
-  onStatus: (sid: Sid, status: PeerStatus) => Effect.Effect<void>
+  onStatus: (sid: Sid, status: PeerStatus) => Effect.Effect<void>,
+  onConfiguration: (sid: Sid, text: string) => Effect.Effect<void>
 ) {
   const bus = yield* Bus
-  // Sliding: of several statuses that wait only the newest matter, and a Broken is always the last.
+  // Sliding: of several that wait only the newest matter, and a Broken is always the last.
   const events = yield* Queue.sliding<LinkEvent<SessionToFrontend, FrontendToSession>>(64)
   const dial = Effect.sync(() =>
     bus.dial(
@@ -52,6 +56,7 @@ const watchOnce = Effect.fnUntraced(function* (
       if (event._tag === "Broken") break
       if (event._tag === "Opened") continue
       for (const message of event.messages) {
+        if (message._tag === "Configuration") yield* onConfiguration(sid, message.text)
         if (message._tag !== "Status") continue
         if (message.serving === known.serving && message.role === known.role && message.epoch === known.epoch) continue
         known = { serving: message.serving, role: message.role, epoch: message.epoch }

@@ -18,6 +18,7 @@ import {
   type Members,
   membersOf,
   peerSettings,
+  preferring,
   restartPolicy,
   serverOf,
   spread
@@ -95,11 +96,6 @@ const endpointOf = ({ knobs, servers }: Config, sid: Sid, flagged: boolean): End
   const port = flagged ? knobs.clientPort : (server?.clientPort ?? knobs.clientPort)
   return port === undefined ? undefined : { host: server?.clientHost ?? knobs.clientPortAddress ?? EVERYWHERE, port }
 }
-
-/** `first` before the other members: a frontend prefers its own peer and falls back on the rest. */
-const preferring =
-  (first: Sid) =>
-  (members: ReadonlyArray<Sid>): ReadonlyArray<Sid> => [first, ...members.filter((sid) => sid !== first)]
 
 /** One peer with its frontend. An observer's server line makes it an observer. Runs until it is interrupted. */
 export const runServer = (config: Config, portFlagged: boolean) =>

@@ -109,6 +109,7 @@ export const frontendSettings = (
     name: doorName(name, door),
     peers,
     preference,
+    own: preference === undefined ? undefined : ownOf(config, door, sid),
     ...door.endpoint,
     tls: door.tls,
     proxies: knobs["frontend.proxyProtocol"],
@@ -123,6 +124,16 @@ export const frontendSettings = (
     tcpKeepAlive: knobs.clientTcpKeepAlive,
     backlog: backlog === -1 ? undefined : backlog
   }
+}
+
+/** A server's port moves with its line, unless it has been told to have another one than its line says. */
+const ownOf = ({ servers }: Config, door: Door, sid: Sid | undefined): FrontendOptions["own"] => {
+  const server = servers.find((one) => one.sid === sid)
+  if (server === undefined || isSecure(door)) return undefined
+  const { clientHost, clientPort } = server
+  if (clientPort === undefined) return { sid: server.sid, client: undefined }
+  if (clientPort !== door.endpoint.port) return undefined
+  return { sid: server.sid, client: `${clientHost ?? "0.0.0.0"}:${clientPort}` }
 }
 
 /** What the word `conf` prints: ZooKeeper's lines, as far as there is something to say. */
@@ -167,6 +178,11 @@ export const spread = (peers: ReadonlyArray<Sid>, name: string): ReadonlyArray<S
   const first = hash % peers.length
   return [...peers.slice(first), ...peers.slice(0, first)]
 }
+
+/** `first` before the other members: a frontend prefers its own peer and falls back on the rest. */
+export const preferring =
+  (first: Sid) =>
+  (members: ReadonlyArray<Sid>): ReadonlyArray<Sid> => [first, ...members.filter((sid) => sid !== first)]
 
 /** The peer whose server.N line is `sid`. */
 export const serverOf = ({ servers }: Config, sid: Sid): Server => {

@@ -2,8 +2,9 @@
 import { relative } from "node:path"
 import { type Config, ConfigError, postgresUrlOf } from "@zkmesh/config"
 import type { Sid } from "@zkmesh/numbers"
-import { MemoryDatabase, memoryLayer, postgresLayer, type StoreError, startEmbedded } from "@zkmesh/store"
+import { MemoryDatabase, memoryLayer, postgresLayer, StoreError, startEmbedded } from "@zkmesh/store"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { StoreLayer } from "./peer.ts"
 
@@ -27,7 +28,7 @@ export const openStores = (
 ): Effect.Effect<Stores, ConfigError | StoreError, Scope.Scope> => {
   switch (storeKind(config)) {
     case "memory":
-      return Effect.succeed(inMemory(sids))
+      return Effect.succeed(inMemory())
     case "postgres":
       return inPostgres(config, sids)
     case "embedded":
@@ -41,11 +42,16 @@ export const postgresOf = (config: Config, sid: Sid): StoreLayer | undefined => 
   return url === undefined ? undefined : postgresLayer({ url })
 }
 
-const inMemory = (sids: ReadonlyArray<Sid>): Stores => {
+const inMemory = (): Stores => {
   // They outlive the peers that are built again over them, as disks would.
-  const databases = new Map(sids.map((sid) => [sid, new MemoryDatabase()]))
+  const databases = new Map<Sid, MemoryDatabase>()
+  const databaseOf = (sid: Sid): MemoryDatabase => {
+    const database = databases.get(sid) ?? new MemoryDatabase()
+    databases.set(sid, database)
+    return database
+  }
   return {
-    layerOf: (sid) => memoryLayer(databases.get(sid)!),
+    layerOf: (sid) => memoryLayer(databaseOf(sid)),
     where: [["data", "in memory: gone when this process ends"]]
   }
 }
@@ -64,7 +70,12 @@ const inPostgres = (config: Config, sids: ReadonlyArray<Sid>): Effect.Effect<Sto
       urls.set(sid, url)
     }
     return {
-      layerOf: (sid: Sid) => postgresLayer({ url: urls.get(sid)! }),
+      layerOf: (sid: Sid) => {
+        const url = urls.get(sid) ?? postgresUrlOf(config, sid)
+        if (url !== undefined) return postgresLayer({ url })
+        const message = `peer ${sid} has joined, but there is no postgres.url.${sid}`
+        return Layer.effectContext(Effect.fail(new StoreError({ operation: "open", message })))
+      },
       where: [...urls].map(([sid, url]) => [`data of peer ${sid}`, withoutPassword(url)] as const)
     }
   })

@@ -63,6 +63,38 @@ describe("the data directory", () => {
 })
 
 describe("the plan", () => {
+  it.effect("of an ensemble that was reconfigured is what it has agreed on, whatever file and flags say", () =>
+    Effect.gen(function* () {
+      const config = yield* configOf("reconfigEnabled=true")
+      const first = plan(config, { peers: 2 }, undefined)
+      assert.strictEqual(
+        first.config.membership,
+        [
+          "server.1=127.0.0.1:2888:3888:participant;127.0.0.1:2181",
+          "server.2=127.0.0.1:2889:3889:participant;127.0.0.1:2182",
+          "version=0"
+        ].join("\n")
+      )
+      const configuration = [
+        "server.2=127.0.0.1:2889:3889:participant;127.0.0.1:2182",
+        "server.7=127.0.0.1:1:2:participant;127.0.0.1:3000",
+        "server.9=127.0.0.1:3:4:observer;127.0.0.1:4000",
+        "version=100000005"
+      ].join("\n")
+      const found = { voters: [2, 7], observers: [9], configuration }
+      const next = plan(config, { peers: 3, portFlagged: true }, found)
+      assert.deepStrictEqual(
+        next.seats.map(({ sid, endpoint }) => `${sid} ${endpoint.port}`),
+        ["2 2182", "7 3000", "9 4000"]
+      )
+      assert.deepStrictEqual(next.members, { voters: [2, 7], observers: [9] })
+      assert.strictEqual(next.config.membership, configuration.replace("100000005", "0"))
+      const directory = join(yield* temporary, "data")
+      yield* claimDataDir(directory, undefined, found)
+      assert.deepStrictEqual(yield* inspectDataDir(directory), found)
+    })
+  )
+
   const seats = (config: Config, peers?: number) =>
     plan(config, { peers }, undefined).seats.map(({ sid, endpoint }) => `${sid} ${endpoint.host}:${endpoint.port}`)
 
