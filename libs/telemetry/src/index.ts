@@ -7,6 +7,7 @@ export { Recorder, type SpanSink } from "./recorder.ts"
 export { Rows } from "./rows.ts"
 export { type Candidate, Sampler } from "./sampler.ts"
 export {
+  batchOf,
   CurrentTelemetry,
   type Failures,
   type Outlet,

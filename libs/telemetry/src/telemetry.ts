@@ -104,15 +104,20 @@ export class Tracer {
   readonly service: string
   readonly instance: string
   readonly sid: Sid
-  /** OpenTelemetry's attributes of a message that came over the bus to this service. Which that is, its resource says. */
+  /** OpenTelemetry's attributes of a message that came over the bus to this service, at its address. */
   readonly messaging: SpanAttributes
+  /** Of messages that leave it. */
+  readonly sending: SpanAttributes
 
   constructor(telemetry: Telemetry, service: string, instance: string, sid: Sid) {
     this.telemetry = telemetry
     this.service = service
     this.instance = instance
     this.sid = sid
-    this.messaging = { "messaging.system": telemetry.options.messaging, "messaging.operation.name": "process" }
+    const system = { "messaging.system": telemetry.options.messaging }
+    const process = { "messaging.operation.name": "process", "messaging.operation.type": "process" }
+    this.messaging = { ...system, ...process, "messaging.destination.name": instance }
+    this.sending = { ...system, "messaging.operation.name": "publish", "messaging.operation.type": "send" }
   }
 
   record(told: Told): void {
@@ -139,6 +144,12 @@ export class Tracer {
     return this.step(parent, newSpanId(), told)
   }
 }
+
+/** How many messages (or rows) a span is about, if they are several: a single one is no batch, says the convention. */
+export const batchOf = (
+  name: "messaging.batch.message_count" | "db.operation.batch.size",
+  count: number
+): SpanAttributes => (count > 1 ? { [name]: count } : {})
 
 /** The process's tracing; undefined (the default) where there is none. */
 export const CurrentTelemetry = Context.Reference<Telemetry | undefined>("@zkmesh/telemetry/CurrentTelemetry", {

@@ -2,11 +2,13 @@
  * A transaction's way through the log: received, published, appended, acknowledged, committed. Remembered per batch;
  * the spans of a sampled one are made when it is delivered, when all that this peer knows of it is known.
  */
-import { type KeptRequest, SpanKind, type TraceContext, type TracedTxn } from "@zkmesh/messages"
+import { type KeptRequest, proposalsTopic, SpanKind, type TraceContext, type TracedTxn } from "@zkmesh/messages"
 import type { Sid, Zxid } from "@zkmesh/numbers"
-import { newSpanId, newTraceId, Rows, spanIdOf, type Tracer, zxidText } from "@zkmesh/telemetry"
+import { batchOf, newSpanId, newTraceId, Rows, spanIdOf, type Tracer, zxidText } from "@zkmesh/telemetry"
 import type { TxnBatch } from "@zkmesh/txn"
 
+/** Where all peers hear of proposals and commits. */
+const PROPOSALS = { "messaging.destination.name": proposalsTopic.name }
 /** Sampled transactions that may be under way; beyond that the oldest are forgotten. */
 const MAX_SAMPLED = 16_384
 
@@ -135,7 +137,7 @@ export class LogTracing {
     const last = published.value(left, 1)
     const start = received.value(came, 2)
     const end = published.value(left, 2)
-    const attributes = { ...this.range(first, last), "messaging.system": this.tracer.telemetry.options.messaging }
+    const attributes = { ...tracer.sending, ...PROPOSALS, ...this.range(first, last) }
     const about = { name: "publish proposals", kind: SpanKind.producer, start, end, attributes }
     if (isLate !== true) this.publication = this.ofBatch(this.publication, "propose", first, last, about)
     return tracer.step(trace, spanId, {
@@ -143,7 +145,7 @@ export class LogTracing {
       kind: SpanKind.producer,
       start,
       end,
-      attributes: { ...tracer.messaging, "messaging.operation.name": "publish", "zookeeper.zxid": zxidText(zxid) },
+      attributes: { ...tracer.sending, ...PROPOSALS, "zookeeper.zxid": zxidText(zxid) },
       links: isLate === true ? undefined : this.publication.context && [this.publication.context]
     })
   }
@@ -180,7 +182,7 @@ export class LogTracing {
         "db.system.name": system,
         "db.operation.name": "INSERT",
         "db.collection.name": "log",
-        "db.operation.batch.size": last - first + 1
+        ...batchOf("db.operation.batch.size", last - first + 1)
       }
     })
   }
@@ -215,7 +217,7 @@ export class LogTracing {
       kind: SpanKind.producer,
       start: at,
       end,
-      attributes: { ...tracer.messaging, "messaging.operation.name": "publish", "zookeeper.zxid": zxidText(zxid) }
+      attributes: { ...tracer.sending, ...PROPOSALS, "zookeeper.zxid": zxidText(zxid) }
     })
   }
 
@@ -249,7 +251,7 @@ export class LogTracing {
 
   private range(first: Zxid, last: Zxid) {
     return {
-      "messaging.batch.message_count": last - first + 1,
+      ...batchOf("messaging.batch.message_count", last - first + 1),
       "zookeeper.zxid.first": zxidText(first),
       "zookeeper.zxid.last": zxidText(last)
     }

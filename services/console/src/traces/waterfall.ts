@@ -61,8 +61,8 @@ const note = (span: SpanRecord): string => {
 /** The line that says what the trace is of. */
 const titleOf = ({ traceId, attributes, start, end }: SpanRecord): string => {
   const path = attributes["zookeeper.path"] === undefined ? "" : ` ${attributes["zookeeper.path"]}`
-  const status =
-    attributes["rpc.response.status_code"] === undefined ? "" : `, ${attributes["rpc.response.status_code"]}`
+  const code = attributes["rpc.response.status_code"] ?? "OK"
+  const status = code === "OK" ? "" : `, ${code}`
   const where = `session ${attributes["zookeeper.session.id"]}, xid ${attributes["zookeeper.xid"]}, zxid ${attributes["zookeeper.zxid"] ?? "none"}`
   return `${attributes["zookeeper.op"]}${path}: ${formatMs(end - start)}${status} (${where}, trace ${traceId})`
 }

@@ -5,7 +5,7 @@
  */
 import { type ClientRequest, type KeptRequest, SpanKind, type TraceContext } from "@zkmesh/messages"
 import { hex, WORD } from "@zkmesh/numbers"
-import { errorName, opName } from "@zkmesh/protocol"
+import { ErrorCode, errorName, opName } from "@zkmesh/protocol"
 import { kindOf, WRITE } from "@zkmesh/session"
 import { newTraceId, spanIdOf, type Telemetry, type Tracer } from "@zkmesh/telemetry"
 import type { Client } from "../Client.ts"
@@ -90,6 +90,9 @@ const MAX_KEPT_PER_SECOND = 50
 /** ZooKeeper's errors of the system are above this; from here down they answer a question (no such znode…). */
 const API_ERROR = -100
 const NOTIFICATION = -1
+/** What becomes of a request whose client, or whose peer, has gone: as ZooKeeper's clients name it. */
+const LOST = errorName(ErrorCode.CONNECTIONLOSS)
+const GONE = "the connection was lost"
 /** A reply: its length, xid, zxid and error. */
 const XID_AT = 4
 const ZXID_AT = 8
@@ -271,8 +274,8 @@ export class RequestTracing {
   gone(client: Client, now: number): void {
     const traced = client.traced
     if (traced === undefined) return
-    this.opened(client, now, "the connection was lost")
-    for (const one of traced.sampled.splice(0)) this.finish(one, client, undefined, now, "the connection was lost")
+    this.opened(client, now, GONE)
+    for (const one of traced.sampled.splice(0)) this.finish(one, client, undefined, now, GONE)
     traced.underway?.drop(traced.underway.length)
   }
 
@@ -327,7 +330,7 @@ export class RequestTracing {
   ): void {
     const { op, xid, paths, start, end } = about
     const code = header?.error ?? 0
-    const isSystemError = code < 0 && code > API_ERROR
+    const failure = code < 0 && code > API_ERROR ? errorName(code) : error === GONE ? LOST : error
     this.tracer.record({
       ...trace,
       parentId: "",
@@ -350,9 +353,11 @@ export class RequestTracing {
         ...(paths.length > 1 ? { "zookeeper.multi.operations": paths.length } : {}),
         ...(client.peer === undefined ? {} : { "zookeeper.peer": client.peer.sid }),
         ...(header === undefined ? {} : { "zookeeper.zxid": hex(header.zxid) }),
-        ...(code === 0 ? {} : { "rpc.response.status_code": errorName(code), "error.type": errorName(code) })
+        ...(header === undefined ? {} : { "rpc.response.status_code": code === 0 ? "OK" : errorName(code) }),
+        // An error that answers a question is the client's affair: the request has not failed.
+        ...(failure === undefined ? {} : { "error.type": failure })
       },
-      error: error ?? (isSystemError ? errorName(code) : undefined)
+      error: error ?? failure
     })
   }
 }

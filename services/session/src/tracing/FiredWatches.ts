@@ -57,9 +57,7 @@ export class FiredWatches {
       start: write.at,
       end: now,
       attributes: {
-        ...this.tracer.messaging,
-        "messaging.operation.name": "send",
-        "messaging.operation.type": "send",
+        ...this.tracer.sending,
         "zookeeper.session.id": hex(session),
         "zookeeper.watch.type": name,
         "zookeeper.path": path,

@@ -179,7 +179,7 @@ export class SessionTracing {
       kind: SpanKind.producer,
       start: at,
       end: now,
-      attributes: { ...tracer.messaging }
+      attributes: tracer.sending
     })
   }
 
@@ -234,7 +234,7 @@ export class SessionTracing {
         kind: SpanKind.producer,
         start: reply,
         end: reply,
-        attributes: { ...tracer.messaging }
+        attributes: tracer.sending
       }
     )
   }

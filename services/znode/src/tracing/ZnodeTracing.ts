@@ -10,7 +10,16 @@ import {
 } from "@zkmesh/messages"
 import type { Sid, Zxid } from "@zkmesh/numbers"
 import type { CheckpointDelta } from "@zkmesh/store"
-import { newSpanId, newTraceId, Rows, spanIdOf, type Telemetry, type Tracer, zxidText } from "@zkmesh/telemetry"
+import {
+  batchOf,
+  newSpanId,
+  newTraceId,
+  Rows,
+  spanIdOf,
+  type Telemetry,
+  type Tracer,
+  zxidText
+} from "@zkmesh/telemetry"
 import { Effect, type Scope } from "effect"
 
 type Answers = Extract<ZnodeToSession, { _tag: "ReadReplies" | "RepliesAfter" }>
@@ -65,7 +74,7 @@ export class ZnodeTracing {
       end: prepared.value(age, 3),
       attributes: {
         ...tracer.messaging,
-        "messaging.batch.message_count": prepared.value(age, 1) - prepared.value(age, 0) + 1,
+        ...batchOf("messaging.batch.message_count", prepared.value(age, 1) - prepared.value(age, 0) + 1),
         "zookeeper.zxid": zxidText(zxid)
       }
     })
@@ -93,7 +102,7 @@ export class ZnodeTracing {
       end: applied.value(age, 3),
       attributes: {
         ...tracer.messaging,
-        "messaging.batch.message_count": applied.value(age, 1) - applied.value(age, 0) + 1,
+        ...batchOf("messaging.batch.message_count", applied.value(age, 1) - applied.value(age, 0) + 1),
         "zookeeper.zxid": zxidText(zxid)
       }
     })
@@ -143,7 +152,7 @@ export class ZnodeTracing {
       end: reads.value(age, 1),
       attributes: {
         ...tracer.messaging,
-        "messaging.batch.message_count": reads.value(age, 3),
+        ...batchOf("messaging.batch.message_count", reads.value(age, 3)),
         "zookeeper.zxid": zxidText(reads.value(age, 2))
       }
     })
