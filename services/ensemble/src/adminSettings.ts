@@ -36,7 +36,7 @@ export const adminSettings = (config: Config, sid: Sid | undefined, server: Fron
     sid: sid ?? 0,
     get configuration() {
       const [frontend] = server.all
-      return frontend?.settings.configuration ?? []
+      return frontend?.configuration ?? []
     },
     properties,
     initialConfiguration: config.text.split("\n").map(withoutSecret).join("\n"),

@@ -31,7 +31,7 @@ const WORDS: Readonly<Record<string, Word>> = {
     asks: undefined,
     print: ({ server }) => `${server.clients.map((client) => connectionLine(client, true)).join("")}\n`
   },
-  conf: { asks: "stats", print: ({ settings }, _peer, stats) => configurationText(settings.configuration, stats) },
+  conf: { asks: "stats", print: ({ configuration }, _peer, stats) => configurationText(configuration, stats) },
   wchs: { asks: "watches", print: (_frontend, _peer, watches) => watchSummary(watches) },
   wchc: { asks: "watches", print: (_frontend, _peer, watches) => sessionsWatching(watches) },
   wchp: { asks: "watches", print: (_frontend, _peer, watches) => sessionsByWatch(watches) },

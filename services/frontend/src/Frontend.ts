@@ -18,6 +18,7 @@ import { Conversation } from "./conversation/Conversation.ts"
 import { Draining } from "./Draining.ts"
 import { Admission } from "./limits/Admission.ts"
 import { Flow } from "./limits/Flow.ts"
+import { OwnPort } from "./OwnPort.ts"
 import type { Frontends } from "./operator/Frontends.ts"
 import { FrontendError, type Settings } from "./options.ts"
 import type { Peer } from "./Peer.ts"
@@ -68,6 +69,7 @@ export class Frontend {
   readonly conversation: Conversation
   readonly carrier: Carrier
   readonly door: Door
+  private readonly ownPort: OwnPort | undefined
   private nextConn = 1
   private flushDue = false
   private readonly flushAll = (): void => this.flushPeers()
@@ -116,6 +118,8 @@ export class Frontend {
         warn: log
       }
     )
+    const { own, backlog } = settings
+    this.ownPort = own && new OwnPort(own, this.door, backlog, log, (cause) => this.failed(cause))
     context.every(WATCH_MS, { _tag: "Watch" })
     this.handle = (batch) => {
       for (const message of batch) this.take(message)
@@ -177,6 +181,15 @@ export class Frontend {
     )
   }
 
+  /** What `conf` prints: where clients connect as it is now. */
+  get configuration(): Settings["configuration"] {
+    const port = (this.door.server.address() as AddressInfo | null)?.port
+    if (this.ownPort === undefined) return this.settings.configuration
+    return this.settings.configuration.map(([key, value]) =>
+      key.endsWith("lientPort") && value !== -1 && port !== undefined ? [key, port] : [key, value]
+    )
+  }
+
   get telemetry(): Telemetry | undefined {
     return this.tracing?.telemetry
   }
@@ -212,6 +225,7 @@ export class Frontend {
 
   /** A peer tells who the ensemble is now. */
   follow(text: string): void {
+    this.ownPort?.follow(text)
     if (this.peers.follow(text))
       this.log(`the ensemble has changed: clients are sent to peers ${this.peers.names}`, {}, true)
   }

@@ -2,6 +2,7 @@ import type { Sid } from "@zkmesh/numbers"
 import { Data } from "effect"
 import { type Authentication, DEFAULT_AUTHENTICATION } from "./auth/options.ts"
 import { DEFAULT_LIMITS, type Limits } from "./limits/options.ts"
+import type { Own } from "./OwnPort.ts"
 import type { Preference } from "./Peers.ts"
 import type { FrontendTls } from "./tls/options.ts"
 
@@ -18,6 +19,8 @@ export interface FrontendOptions extends Partial<Limits> {
   readonly peers: ReadonlyArray<Sid>
   /** Who is preferred when the ensemble changes; without it, clients are sent to `peers` whatever becomes of them. */
   readonly preference?: Preference | undefined
+  /** The server whose own port this is, which moves as the server's line says; undefined: it stays. */
+  readonly own?: Own | undefined
   readonly host: string
   /** 0: any free port. */
   readonly port: number
@@ -46,6 +49,7 @@ const DEFAULTS = {
   ...DEFAULT_LIMITS,
   authentication: DEFAULT_AUTHENTICATION,
   preference: undefined,
+  own: undefined,
   tls: undefined,
   proxies: [],
   configuration: [],
@@ -55,8 +59,9 @@ const DEFAULTS = {
   linkLimitMs: 10_000
 }
 export type Settings = Omit<FrontendOptions, Optional> &
-  Omit<typeof DEFAULTS, "preference" | "tls" | "proxies" | "configuration"> & {
+  Omit<typeof DEFAULTS, "preference" | "own" | "tls" | "proxies" | "configuration"> & {
     readonly preference: Preference | undefined
+    readonly own: Own | undefined
     readonly tls: FrontendTls | undefined
     readonly proxies: ReadonlyArray<string>
     readonly configuration: NonNullable<FrontendOptions["configuration"]>

@@ -1,4 +1,5 @@
 /** A frontend whose ensemble changes under it. */
+import { type AddressInfo, connect, createServer } from "node:net"
 import { OpCode } from "@zkmesh/protocol"
 import { assert, describe, it } from "vitest"
 import { type PlayedSession, withFrontend } from "./harness.ts"
@@ -73,3 +74,65 @@ it("a frontend that is to keep to its peers does so whatever becomes of the ense
     assert.lengthOf(first!.all("Connect"), 1)
     assert.isDefined(first!.link)
   }))
+
+describe("a server's own port", () => {
+  const line = (port: number) => `server.1=host1:2888:3888:participant;127.0.0.1:${port}`
+  const text = (version: number, port: number) => `${line(port)}\nversion=${(2 ** 32 + version).toString(16)}`
+
+  it("moves when its line does, while those who are connected stay", async () => {
+    const [first, second, taken] = await Promise.all([listening(), listening(), listening()])
+    first.close()
+    second.close()
+    const own = { sid: 1, client: `127.0.0.1:${first.port}` }
+    const configured = [["clientPort", first.port]] as const
+    await withFrontend(
+      { ...following, own, host: "127.0.0.1", port: first.port, configuration: configured },
+      async ({ sessions: [session], client }) => {
+        const old = client()
+        await old.open()
+        // The line that it was started with, a taken port, a free one.
+        tell(session!, text(1, first.port))
+        tell(session!, text(2, taken.port))
+        tell(session!, text(3, second.port))
+        while (!(await isOpen(second.port))) await new Promise((resolve) => setTimeout(resolve, 5))
+        assert.include(await word(second.port, "conf"), `clientPort=${second.port}\n`)
+        assert.isFalse(await isOpen(first.port))
+        old.send(old.requestFrame(7, OpCode.ping))
+        assert.strictEqual((await old.reply(2)).xid, 7)
+      }
+    )
+    taken.close()
+    assert.isFalse(await isOpen(second.port))
+  })
+})
+
+/** A port that somebody listens at until it is closed. */
+const listening = (): Promise<{ readonly port: number; readonly close: () => void }> =>
+  new Promise((resolve) => {
+    const server = createServer()
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo
+      resolve({ port, close: () => void server.close() })
+    })
+  })
+
+const word = (port: number, text: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    let answer = ""
+    const socket = connect({ port, host: "127.0.0.1" }, () => socket.write(text))
+    socket.on("data", (chunk: Buffer) => {
+      answer += chunk.toString()
+    })
+    socket.once("close", () => resolve(answer))
+    socket.once("error", reject)
+  })
+
+const isOpen = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ port, host: "127.0.0.1" })
+    socket.once("connect", () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once("error", () => resolve(false))
+  })

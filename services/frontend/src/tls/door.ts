@@ -24,14 +24,23 @@ export interface Visitors extends Arrivals {
 
 const NO_HANDSHAKES = { pending: 0, failed: 0, exceeded: 0 }
 
+export interface Place {
+  readonly host: string
+  readonly port: number
+  readonly backlog: number
+}
+
 export class Door {
-  readonly server: Server
+  /** Another one after a move. */
+  server: Server
+  private readonly keepAlive: boolean
   private readonly entrance: Entrance | undefined
   private readonly porch: Porch | undefined
   private readonly visitors: Visitors
 
   constructor({ tls, handshakeTimeoutMs, keepAlive, proxies }: DoorOptions, visitors: Visitors) {
     this.visitors = visitors
+    this.keepAlive = keepAlive
     const addressOf = (socket: Socket) => this.originOf(socket).address
     this.entrance = tls && new Entrance(tls, handshakeTimeoutMs, { ...visitors, addressOf })
     const guests = {
@@ -40,12 +49,30 @@ export class Door {
       warn: visitors.warn
     }
     this.porch = proxies.length === 0 ? undefined : new Porch(proxies, guests)
+    this.server = this.makeServer()
+  }
+
+  private makeServer(): Server {
     // Half-open: a client that has said its last word may still wait for the answer.
-    this.server = createServer({ noDelay: true, keepAlive, allowHalfOpen: true }, (socket) => {
+    return createServer({ noDelay: true, keepAlive: this.keepAlive, allowHalfOpen: true }, (socket) => {
       // A socket that fails has 'close' after 'error': there is nothing more to know from it.
       socket.on("error", () => {})
       if (this.porch === undefined) this.arrive(socket)
       else this.porch.take(socket)
+    })
+  }
+
+  /** Listens elsewhere, and where it did no more; those who have come in stay. Rejects, and stays, if it cannot. */
+  move(place: Place): Promise<void> {
+    const next = this.makeServer()
+    return new Promise((resolve, reject) => {
+      next.once("error", reject)
+      next.listen(place, () => {
+        next.off("error", reject)
+        this.server.close()
+        this.server = next
+        resolve()
+      })
     })
   }
 
