@@ -6,7 +6,7 @@ import { type Servers, serving } from "../setup/zkmesh.ts"
 
 const EXPIRY_MS = 30_000
 /** Of clients at each port, and how long each rests: together they write about as much as a few without a rest. */
-const CLIENTS = 8
+const CLIENTS = 6
 const PACE_MS = 25
 
 /** In the *server* placement: see `history`. All peers run at the end. */
