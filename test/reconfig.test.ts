@@ -5,7 +5,10 @@ import { digestOf, dump } from "./recorder/checker.ts"
 import { ConnectionLost, dataOf, Session } from "./recorder/session.ts"
 import { GrowingServers, SUPER } from "./setup/growing.ts"
 import { tools } from "./setup/packages.ts"
+import { freePorts, isOpen } from "./setup/ports.ts"
 import { eventually, run } from "./setup/processes.ts"
+import { connectString } from "./setup/zkmesh.ts"
+import { mode } from "./setup/zookeeper.ts"
 
 /** Creates a znode after another, at one server after another if it must. */
 class Writer {
@@ -176,6 +179,26 @@ describe("an ensemble that is reconfigured while it serves", () => {
     const down = voters.find((sid) => sid !== leader)!
     await kazoo(servers.connect, `${servers.line(down, "observer")},${servers.line(away)}`, "-")
     await Promise.all([servers.becomes(down, "observer"), servers.becomes(away, "follower")])
+    await writer.progress()
+  })
+
+  it("moves a server's client port with its line, and back, under whoever is connected", async () => {
+    const sid = await servers.leader([1, 2, 3, 4, 5])
+    const from = servers.ports[sid - 1]!
+    const [to] = await freePorts(1)
+    const others = connectString(servers.ports.filter((port) => port !== from))
+    const resident = await Session.open({ ports: [from], timeoutMs: 20_000 })
+    const moved = servers.line(sid).replace(`;127.0.0.1:${from}`, `;127.0.0.1:${to}`)
+    assert.include(await kazoo(others, moved, "-"), moved)
+    await eventually(async () => ((await isOpen(to!)) ? true : undefined), "the new port", 20_000)
+    assert.strictEqual(await mode(to!), "leader")
+    assert.isFalse(await isOpen(from))
+    assert.strictEqual((await resident.sync("/load")).error, 0)
+    await kazoo(others, servers.line(sid), "-")
+    await eventually(async () => ((await isOpen(from)) ? true : undefined), "the old port", 20_000)
+    assert.strictEqual((await resident.sync("/load")).error, 0)
+    assert.deepStrictEqual(resident.violations, [])
+    await resident.close()
     await writer.progress()
   })
 
