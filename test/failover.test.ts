@@ -12,10 +12,11 @@ describe("kill -9 of the leader, again and again, behind frontends of their own"
     try {
       const outcome = await killLeaders(target, LOAD)
       console.log(inWords(placement, outcome))
-      const { carried, inDoubt, kazoo, reconnects, violations } = outcome
+      const { carried, curator, inDoubt, kazoo, reconnects, violations } = outcome
       assert.deepStrictEqual(violations, [])
       assert.deepStrictEqual([kazoo.errors, kazoo.states], [[], []])
       assert.deepStrictEqual([inDoubt, reconnects], [0, 0])
+      assert.deepStrictEqual([curator.violations, curator.states, curator.resets], [[], [], 1])
       assert.isAbove(carried, 0)
       for (const gap of outcome.gaps) assert.isBelow(gap, 1000)
     } finally {

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { temporary } from "../setup/directories.ts"
 import { tools } from "../setup/packages.ts"
-import { run } from "../setup/processes.ts"
+import { type Running, run, start } from "../setup/processes.ts"
 
 const sources = join(import.meta.dirname, "java")
 
@@ -32,15 +32,26 @@ export async function javaClient(connect: string, ...checks: ReadonlyArray<strin
 async function compile(): Promise<string> {
   const classes = temporary("java-client")
   const files = readdirSync(sources).map((name) => join(sources, name))
-  const options = ["-17", "-proc:none", "-nowarn", "-d", classes, "-classpath", libraries.join(":"), ...files]
-  await java("the Java compiler", [tools.javaCompiler.path], "org.eclipse.jdt.internal.compiler.batch.Main", options)
+  const all = ["-17", "-proc:none", "-nowarn", "-d", classes, "-classpath", libraries.join(":"), ...files]
+  await java("the Java compiler", [tools.javaCompiler.path], "org.eclipse.jdt.internal.compiler.batch.Main", all)
   return classes
 }
 
+const options = (path: ReadonlyArray<string>, main: string, args: ReadonlyArray<string>) => ({
+  command: tools.java.path,
+  args: ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", path.join(":"), main, ...args]
+})
+
 const java = (name: string, path: ReadonlyArray<string>, main: string, args: ReadonlyArray<string>) =>
-  run({
-    name,
-    command: tools.java.path,
-    args: ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", path.join(":"), main, ...args],
-    timeoutMs: 150_000
+  run({ name, ...options(path, main, args), timeoutMs: 150_000 })
+
+/** Curator's persistent watcher below `root`, until the znode `end` is there: see Watching.java for what it says then. */
+export async function curatorWatching(connect: string, root: string, end: string): Promise<Running> {
+  compiled ??= compile()
+  const running = start({
+    name: "Curator's watcher",
+    ...options([await compiled, ...libraries], "Watching", [connect, root, end])
   })
+  await running.line(/^watching/, 60_000)
+  return running
+}

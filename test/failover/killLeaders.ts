@@ -1,5 +1,6 @@
 /** Kills the leader of a running ensemble again and again under load, and tells what its clients went through. */
 import { crowd } from "../clients/index.ts"
+import { curatorWatching } from "../clients/java.ts"
 import { check, dump } from "../recorder/checker.ts"
 import { epochOf } from "../recorder/wire.ts"
 import { type History, Workload } from "../recorder/workload.ts"
@@ -34,6 +35,16 @@ export interface Crowd {
   readonly longestEachMs: ReadonlyArray<number>
 }
 
+/** What Curator's persistent watcher says of itself at the end. */
+export interface CuratorWatched {
+  readonly events: number
+  /** How often it set its watch. */
+  readonly resets: number
+  /** Every change of state. */
+  readonly states: ReadonlyArray<string>
+  readonly violations: ReadonlyArray<string>
+}
+
 export interface Outcome {
   /** The longest time without any acknowledged write after each kill, ms. */
   readonly gaps: ReadonlyArray<number>
@@ -47,6 +58,7 @@ export interface Outcome {
   /** How many clients went on at another peer, as the servers tell. */
   readonly carried: number
   readonly kazoo: Crowd
+  readonly curator: CuratorWatched
   /** What must never happen: a lost or doubled write, a zxid or a value that went back, an ephemeral that is not as it should be, an event not told once. */
   readonly violations: ReadonlyArray<string>
 }
@@ -63,9 +75,12 @@ export async function killLeaders(target: Target, options: Options): Promise<Out
   const { ports } = target
   const { kills, wireClients, kazooClients, watchers, say } = options
   const root = "/failover"
+  const connect = ports.map((port) => `127.0.0.1:${port}`).join(",")
+  const end = `${root}-has-ended`
   const watches = await LastingWatches.start(ports, root, watchers)
+  const curator = await curatorWatching(connect, root, end)
   const workload = await Workload.start({ ports, root, sessions: wireClients, timeoutMs: 20_000, window: 3 })
-  const kazoo = crowd(ports.map((port) => `127.0.0.1:${port}`).join(","), "/crowd", kazooClients)
+  const kazoo = crowd(connect, "/crowd", kazooClients)
   const killed: Array<readonly [from: number, to: number]> = []
   try {
     await kazoo.line(/^working/, 60_000)
@@ -87,6 +102,9 @@ export async function killLeaders(target: Target, options: Options): Promise<Out
     const carried = await Promise.all(
       ports.map(async (port) => Number((await monitor(port)).get("zk_connection_carried_count") ?? 0))
     )
+    await workload.sessions[0]!.ready()
+    await workload.sessions[0]!.create(end, "")
+    const watched = JSON.parse(await curator.line(/^\{/, 60_000)) as CuratorWatched
     const untold = await watches.check(trees[0]!)
     return {
       gaps: killed.map(([from, to]) => longestGap(history, from, to)),
@@ -96,10 +114,12 @@ export async function killLeaders(target: Target, options: Options): Promise<Out
       writes: history.writes.length,
       carried: carried.reduce((sum, count) => sum + count, 0),
       kazoo: JSON.parse(await kazoo.line(/^\{/)) as Crowd,
+      curator: watched,
       violations: [...trees.flatMap((tree) => check(history, tree)), ...untold]
     }
   } finally {
     await kazoo.kill()
+    await curator.kill()
     await workload.close()
     await watches.close()
   }
@@ -107,13 +127,13 @@ export async function killLeaders(target: Target, options: Options): Promise<Out
 
 /** In one paragraph. */
 export const describe = (name: string, outcome: Outcome): string => {
-  const { gaps, reconnects, inDoubt, writes, events, carried, kazoo, violations } = outcome
+  const { gaps, reconnects, inDoubt, writes, events, carried, kazoo, curator, violations } = outcome
   const sorted = [...gaps].sort((a, b) => a - b)
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]
   return [
     `${name}: the leader killed ${gaps.length} times, no write acknowledged for ${at(0.5)} ms in the median, ${sorted.at(-1)} ms at most`,
     `  wire clients: ${writes} writes, ${inDoubt} in doubt, ${reconnects} connections lost; clients carried over: ${carried}`,
-    `  lasting watches: ${events} events`,
+    `  lasting watches: ${events} events; Curator's: ${curator.events} events, ${curator.violations.length} not told once`,
     `  kazoo: ${kazoo.writes} writes, ${kazoo.errors.length} errors, ${kazoo.states.length} changes of state, the longest write took ${kazoo.longestMs} ms`,
     `  violations: ${violations.length === 0 ? "none" : violations.slice(0, 5).join("; ")}`
   ].join("\n")

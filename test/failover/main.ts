@@ -29,7 +29,8 @@ const flags = {
 const failover = Command.make("failover", flags, ({ placement, versus, ...load }) =>
   Effect.tryPromise({
     try: async () => {
-      ensureTools(versus ? ["zookeeper", "java", "nats", "kazoo"] : ["nats", "kazoo"], console.log)
+      ensureTools(["nats", "kazoo", "java", "curator", "javaCompiler"], console.log)
+      if (versus) ensureTools(["zookeeper"], console.log)
       for (const name of targets) {
         if (name === "zookeeper" ? !versus : placement !== "all" && placement !== name) continue
         console.log(`starting: ${name}`)
