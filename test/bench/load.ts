@@ -1,4 +1,5 @@
 /** Runs one load in a process of its own: `node load.ts '<the load as JSON>'`; the result is JSON on the last line. */
+import { usageIn } from "./cgroup.ts"
 import { Connection, type Tally } from "./connection.ts"
 import { cpuSecondsOf } from "./cpu.ts"
 import { closeFrame, createFrame, syncFrame } from "./frames.ts"
@@ -30,6 +31,7 @@ async function measure(load: Load): Promise<Result> {
   await seconds(load.warmupSeconds)
   const cpu = process.cpuUsage()
   const servers = cpuSecondsOf(load.pids ?? [])
+  const containers = containerSeconds(load)
   const begin = performance.now()
   tally.recording = true
   await seconds(load.seconds)
@@ -37,6 +39,7 @@ async function measure(load: Load): Promise<Result> {
   const took = (performance.now() - begin) / 1000
   const { user, system } = process.cpuUsage(cpu)
   const serversNow = cpuSecondsOf(load.pids ?? [])
+  const containersNow = containerSeconds(load)
   const { histogram, errors, lost } = tally
   await Promise.all(connections.map((one) => one.drain()))
   await Promise.all(connections.map((one) => one.close(closeFrame())))
@@ -53,9 +56,18 @@ async function measure(load: Load): Promise<Result> {
     cpuSeconds: (user + system) / 1e6,
     ...(servers === undefined || serversNow === undefined || load.pids === undefined
       ? {}
-      : { serverCpuSeconds: serversNow - servers })
+      : { serverCpuSeconds: serversNow - servers }),
+    ...(load.containers === undefined ? {} : { containerCpuSeconds: difference(containersNow, containers) })
   }
 }
+
+const containerSeconds = ({ containers = {} }: Load): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    Object.entries(containers).map(([kind, files]) => [kind, files.reduce((sum, file) => sum + usageIn(file), 0)])
+  )
+
+const difference = (now: Readonly<Record<string, number>>, before: Readonly<Record<string, number>>) =>
+  Object.fromEntries(Object.entries(now).map(([kind, seconds]) => [kind, seconds - before[kind]!]))
 
 const seconds = (count: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, count * 1000))
 

@@ -1,6 +1,7 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Data, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
+import { composeTable, scaling } from "./compose.ts"
 import { describe, machine, runLoad, show } from "./run.ts"
 import { type Load, operations, parseServers } from "./spec.ts"
 import { costTable, tracingCosts } from "./tracing.ts"
@@ -27,12 +28,18 @@ const flags = {
     Flag.withDescription("Load servers that trace nothing, 1 % and everything in turn, and tell what that costs"),
     Flag.withDefault(false)
   ),
+  compose: Flag.Boolean("compose").pipe(
+    Flag.withDescription(
+      "Bring up docker-compose.yml, and load 1, 2 and 4 of its replicas, its frontends, and ZooKeeper"
+    ),
+    Flag.withDefault(false)
+  ),
   placement: Flag.Literals("placement", ["server", "ensemble"]).pipe(
     Flag.withDescription("With --versus or --tracing: how zkmesh runs"),
     Flag.withDefault("server" as const)
   ),
   rounds: Flag.Int("rounds").pipe(
-    Flag.withDescription("With --versus or --tracing: turns of each"),
+    Flag.withDescription("With --versus, --compose or --tracing: turns of each"),
     Flag.withDefault(3)
   ),
   op: Flag.Literals("op", operations).pipe(Flag.withDescription("What is asked"), Flag.withDefault("setData" as const)),
@@ -85,8 +92,18 @@ const bench = Command.make(
         : Console.log(["", ...costTable(costs)].join("\n"))
       return
     }
+    if (options.compose) {
+      const { rounds } = options
+      const say = (line: string) => (options.json ? undefined : console.log(line))
+      say(machine())
+      const measured = yield* attempt(() => scaling({ ...common, rounds, say }))
+      yield* options.json
+        ? Console.log(JSON.stringify({ machine: machine(), measured }, null, 2))
+        : Console.log(["", ...composeTable(measured)].join("\n"))
+      return
+    }
     if (Option.isNone(options.connect)) {
-      return yield* new BenchError({ message: "give --connect host:port, --versus zookeeper or --tracing" })
+      return yield* new BenchError({ message: "give --connect host:port, --versus zookeeper, --compose or --tracing" })
     }
     const connect = options.connect.value
     const servers = yield* attempt(async () => parseServers(connect))

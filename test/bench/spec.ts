@@ -19,6 +19,8 @@ export interface Load {
   readonly seconds: number
   /** Processes of this machine whose CPU time is measured, from the end of the warm-up on. */
   readonly pids?: ReadonlyArray<number>
+  /** The same for containers, by what they are: the files that `usageFileOf` names. */
+  readonly containers?: Readonly<Record<string, ReadonlyArray<string>>>
 }
 
 export interface Result {
@@ -39,6 +41,8 @@ export interface Result {
   readonly cpuSeconds: number
   /** CPU seconds of the processes that were named meanwhile; undefined if none were, or the system does not say. */
   readonly serverCpuSeconds?: number
+  /** CPU seconds of the containers, by what they are. */
+  readonly containerCpuSeconds?: Readonly<Record<string, number>>
 }
 
 export function parseServers(connect: string): Load["servers"] {

@@ -6,8 +6,9 @@ import { Workload } from "../recorder/workload.ts"
 import { eventually } from "../setup/processes.ts"
 import { metricsAsked, metricsServed } from "./dashboards.ts"
 import { availableObservability } from "./engine.ts"
+import { natsSeries, postgresSeries } from "./exporters.ts"
 import { KazooLoad } from "./kazooLoad.ts"
-import { Project } from "./project.ts"
+import { type Container, Project } from "./project.ts"
 
 /** With the images built, from the command to the first answer. ZKMESH_TEST_UP_MS is for machines that have other work. */
 const UP_MS = Number(process.env["ZKMESH_TEST_UP_MS"] ?? 30_000)
@@ -45,6 +46,24 @@ describe("docker compose", () => {
 
   const daily = clients.filter(({ name }) => name === "kazoo" || name === "zkCli.sh")
   it.each(daily)("serves $name through haproxy", { timeout: 120_000 }, ({ check: run }) => run(project.connect))
+
+  it("knows its clients by their own addresses, though all come through haproxy", async () => {
+    const [inside] = await project.containers("session-1")
+    const [haproxy] = await project.containers("haproxy")
+    const told = await project.exec(
+      inside!,
+      "node",
+      "services/console/src/main.ts",
+      "--server",
+      "haproxy:2181",
+      "whoami"
+    )
+    assert.include(told, inside!.address)
+    assert.notInclude(told, haproxy!.address)
+    // Whoever goes to a frontend directly is believed to be who it is, and asked for no header.
+    const ask = "exec 3<>/dev/tcp/frontend/2181; printf mntr >&3; cat <&3"
+    assert.match((await project.exec(inside!, "bash", "-c", ask)) ?? "", /^zk_proxy_header_rejected\t0$/m)
+  })
 
   it("scales its frontends from 2 to 4 to 1 under load, and no request fails", { timeout: 240_000 }, async () => {
     const options = { ports: [project.port], root: "/load", sessions: 4, timeoutMs: 20_000, window: 2 }
@@ -94,15 +113,17 @@ describe("docker compose", () => {
   it("serves every metric that a dashboard of Grafana's asks for", async () => {
     const served = new Set<string>()
     const services = ["frontend", "session", "znode", "broadcast", "election"]
-    const script = "exec 3<>/dev/tcp/127.0.0.1/7000; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
     for (const service of services.flatMap((name) =>
       name === "frontend" ? [name] : [1, 2, 3].map((n) => `${name}-${n}`)
     )) {
       const [container] = (await project.containers(service)).filter((one) => one.running)
-      const text = await project.exec(container!, "bash", "-c", script)
-      assert.isDefined(text, `${service} serves metrics`)
-      for (const name of metricsServed(text!)) served.add(name)
+      for (const name of metricsServed(await httpFrom(project, container!, "127.0.0.1", 7000, "/metrics")))
+        served.add(name)
     }
+    const [database] = await project.containers("postgres-1")
+    for (const name of await postgresSeries(database!.address, project.secret("postgres-password"))) served.add(name)
+    const [inside] = await project.containers("session-1")
+    for (const name of natsSeries(await httpFrom(project, inside!, "nats-1", 8222, "/varz"))) served.add(name)
     for (const [board, names] of metricsAsked()) {
       assert.isAbove(names.size, 0)
       assert.deepStrictEqual(
@@ -143,6 +164,14 @@ describe("docker compose", () => {
     assert.strictEqual(digestOf(await settled(project.port)), digestOf(before))
   })
 })
+
+/** What a server says to one who asks from inside a container, where there is no client of HTTP's. */
+const httpFrom = async (project: Project, container: Container, host: string, port: number, path: string) => {
+  const script = `exec 3<>/dev/tcp/${host}/${port}; printf 'GET ${path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`
+  const answer = await project.exec(container, "bash", "-c", script)
+  if (answer === undefined) throw new Error(`${host}:${port}${path} is not answered`)
+  return answer.slice(answer.indexOf("\r\n\r\n") + 4)
+}
 
 /** The tree without what dies with its sessions. */
 const settled = async (port: number) => {

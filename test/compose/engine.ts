@@ -11,7 +11,9 @@ const NEEDED = ["node:24-trixie-slim", "postgres:17", "nats:2.10", "haproxy:3.0"
 const OBSERVABILITY = {
   prometheus: "prom/prometheus:v2.53.3",
   grafana: "grafana/grafana:11.4.0",
-  jaeger: "jaegertracing/all-in-one:1.62.0"
+  jaeger: "jaegertracing/all-in-one:1.62.0",
+  "nats-exporter": "natsio/prometheus-nats-exporter:0.17.3",
+  "postgres-exporter-1": "quay.io/prometheuscommunity/postgres-exporter:v0.17.1"
 } as const
 export type Observability = keyof typeof OBSERVABILITY
 

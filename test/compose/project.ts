@@ -107,6 +107,11 @@ export class Project {
     rmSync(this.secrets, { recursive: true })
   }
 
+  /** The file that holds one of its secrets. */
+  secret(name: string): string {
+    return join(this.secrets, name)
+  }
+
   /** The passwords that this project was made with. */
   passwords(): ReadonlyArray<string> {
     const files = readdirSync(this.secrets).filter((file) => file.endsWith("-password"))
@@ -143,6 +148,7 @@ export class Project {
   /** The containers of a service, running or not. */
   async containers(service: string): Promise<ReadonlyArray<Container>> {
     const ids = (await this.compose("ps", "-a", "-q", service)).split("\n").filter((id) => id !== "")
+    if (ids.length === 0) return []
     const { stdout, code, stderr } = await execute(["inspect", ...ids], {}, 30_000)
     if (code !== 0) throw new Error(`docker inspect of ${service} failed: ${stderr}`)
     return (JSON.parse(stdout) as ReadonlyArray<Inspected>).map((one) => ({

@@ -1,11 +1,16 @@
 import { connect } from "node:net"
 
 /** A four-letter word's answer; undefined when nobody takes the connection. */
-export const fourLetterWord = (port: number, word: string, timeoutMs = 5000): Promise<string | undefined> =>
+export const fourLetterWord = (
+  port: number,
+  word: string,
+  timeoutMs = 5000,
+  host = "127.0.0.1"
+): Promise<string | undefined> =>
   new Promise((resolve) => {
     let answer = ""
     let connected = false
-    const socket = connect({ port, host: "127.0.0.1" }, () => {
+    const socket = connect({ port, host }, () => {
       connected = true
       socket.write(word)
     })

@@ -28,6 +28,7 @@ export const tools = {
   python: { path: "/usr/bin/python3", packages: ["python3"] },
   libzookeeper: { path: "/usr/include/zookeeper/zookeeper.h", packages: ["libzookeeper-mt-dev"] },
   gcc: { path: "/usr/bin/gcc", packages: ["gcc", "libc6-dev"] },
+  postgresExporter: { path: "/usr/bin/prometheus-postgres-exporter", packages: ["prometheus-postgres-exporter"] },
   nats: { path: "/usr/sbin/nats-server", packages: ["nats-server"] }
 } satisfies Record<string, Tool>
 
