@@ -113,7 +113,6 @@ export class Carry implements Asker {
     const sorted = this.sort(due)
     if (typeof sorted === "string") return sorted
     const { inLog, again } = sorted
-    const before = Math.max(lastZxid, this.connection)
     this.connection = connection
     this.answeredWrites = 0
     this.lostAt = undefined
@@ -122,7 +121,7 @@ export class Carry implements Asker {
     const isRegistering = this.watched.size > 0
     if (isRegistering) again.unshift(this.registration(conn, Math.max(lastZxid, this.seen)))
     for (const request of named) this.watched.asked(request)
-    this.settling.begin(inLog, isRegistering, before)
+    this.settling.begin(inLog, isRegistering, lastZxid)
     return again
   }
 

@@ -86,9 +86,8 @@ export class Settling {
   /** The answer to what was asked again. */
   private answer(frame: Uint8Array, { err, zxid }: FrameWalk): Told {
     this.asker.answered(this.oldest(), err, zxid, true)
-    // Its own later write has been answered as of an earlier zxid than this: zxids do not go back.
-    const isEarly = this.logged.length > 0 && zxid >= 0
-    return { bytes: isEarly ? withZxid(frame, this.zxid) : frame, answers: 1 }
+    if (zxid > this.zxid) this.zxid = zxid
+    return { bytes: frame, answers: 1 }
   }
 
   /** Tells of the writes in the log that are next. */
@@ -100,8 +99,10 @@ export class Settling {
       walk.next()
       logged.shift()
       asker.answered(this.oldest(), walk.err, walk.zxid, false)
-      this.zxid = walk.zxid
-      told.push({ bytes, answers: 1 })
+      // A read that it has overtaken has shown what is newer. As of an earlier zxid, the client could go back behind that.
+      const isOvertaken = walk.zxid < this.zxid
+      if (!isOvertaken) this.zxid = walk.zxid
+      told.push({ bytes: isOvertaken ? withZxid(bytes, this.zxid) : bytes, answers: 1 })
     }
   }
 
