@@ -30,6 +30,8 @@ export type ZnodeToBroadcast =
   | { readonly _tag: "Applied"; readonly zxid: Zxid; readonly digest: TreeDigest | undefined }
   /** A checkpoint at `zxid` is durable: the log before it may be purged. */
   | { readonly _tag: "Checkpointed"; readonly zxid: Zxid }
+  /** An operator wants counts and measurements to begin anew. */
+  | { readonly _tag: "Reset" }
 
 export type BroadcastToZnode =
   | RoleChange

@@ -267,7 +267,8 @@ export const samples = {
     { _tag: "Hello", applied: draw.zxid() },
     { _tag: "Propose", epoch: draw.u32(), batch: batch(draw), waiter: draw.below(4) },
     { _tag: "Applied", zxid: draw.zxid(), digest: digest(draw) },
-    { _tag: "Checkpointed", zxid: draw.zxid() }
+    { _tag: "Checkpointed", zxid: draw.zxid() },
+    { _tag: "Reset" }
   ],
   broadcastToZnode: (draw: Draw): ReadonlyArray<BroadcastToZnode> => [
     role(draw),

@@ -48,6 +48,8 @@ const MAKERS: Readonly<Record<Kind, () => Instrument>> = {
 export class Registry {
   private readonly instruments = new Map<MetricName, Instrument>()
   private readonly sources = new Map<string, () => Readings>()
+  /** What counts that are kept elsewhere were when they were to begin anew. */
+  private readonly baselines = new Map<string, number>()
   private readonly now: () => number
   private turnedAt: number
 
@@ -115,9 +117,19 @@ export class Registry {
     const all = new Map<string, number | Readonly<Record<string, number>>>()
     for (const [key, source] of this.sources) {
       if (owners !== undefined && SERVICES.has(serviceOf(key)) && !owners.has(serviceOf(key) as Owner)) continue
-      for (const [name, value] of Object.entries(source())) if (value !== undefined) all.set(name, value)
+      for (const [name, value] of Object.entries(source()))
+        if (value !== undefined) all.set(name, this.sinceReset(name, value))
     }
     return all
+  }
+
+  private sinceReset<A extends number | Readonly<Record<string, number>>>(name: string, value: A): A | number {
+    const baseline = this.baselines.get(name)
+    if (baseline === undefined || typeof value !== "number") return value
+    if (value >= baseline) return value - baseline
+    // Whoever counts has begun anew meanwhile.
+    this.baselines.delete(name)
+    return value
   }
 
   /**
@@ -158,6 +170,10 @@ export class Registry {
     for (const instrument of this.instruments.values()) {
       if (instrument instanceof Family) for (const [, one] of instrument.entries()) forget(one)
       else forget(instrument)
+    }
+    this.baselines.clear()
+    for (const [name, value] of this.read(undefined)) {
+      if (typeof value === "number" && CATALOGUE[name as MetricName].kind === "counter") this.baselines.set(name, value)
     }
   }
 

@@ -47,6 +47,25 @@ describe("a registry", () => {
     assert.strictEqual(registry.figures("znode")["znode_count"], 5)
   })
 
+  it("begins anew with counts that are kept elsewhere, too", () => {
+    const registry = new Registry()
+    let looked = 7
+    registry.observe("broadcast", () => ({ looking_count: looked, learners: 2 }))
+    const figures = () => registry.figures("broadcast")
+    assert.strictEqual(figures()["looking_count"], 7)
+    registry.reset()
+    assert.deepInclude(figures(), { looking_count: 0, learners: 2 })
+    looked += 3
+    assert.strictEqual(figures()["looking_count"], 3)
+    registry.reset()
+    assert.strictEqual(figures()["looking_count"], 0)
+    // A service that is built again counts from nothing.
+    looked = 1
+    assert.strictEqual(figures()["looking_count"], 1)
+    looked = 12
+    assert.strictEqual(figures()["looking_count"], 12)
+  })
+
   it("speaks Prometheus's text at ZooKeeper's names", async () => {
     const registry = new Registry()
     registry.summary("readlatency").record(2, 4)

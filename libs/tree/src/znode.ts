@@ -311,7 +311,10 @@ export class ZnodeCore {
     if (question === "acl") {
       return { acl: this.tree.aclOf(ROOT).map(({ perms, id }) => ({ perms, scheme: id.scheme, id: id.id })) }
     }
-    if (question === "reset") this.options.onReset?.()
+    if (question === "reset") {
+      this.options.onReset?.()
+      if (this.isConnected) this.toBroadcast.push({ _tag: "Reset" })
+    }
     // The next look at what has changed writes it down.
     if (question === "checkpoint") this.checkpointedMs = Number.NEGATIVE_INFINITY
     // The numbers, and what this service and broadcast have measured.

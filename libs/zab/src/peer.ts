@@ -244,6 +244,9 @@ export class Peer {
         state.feed.checkpointed(message.zxid)
         state.retention.checkpointed(message.zxid)
         return
+      case "Reset":
+        state.counters.forgetSizes()
+        return
       case "Hello":
         state.feed.hello(message.applied)
         // Now it has something to offer.

@@ -37,6 +37,10 @@ export class Counters {
     if (size > this.maxProposalBytes) this.maxProposalBytes = size
     if (this.minProposalBytes < 0 || size < this.minProposalBytes) this.minProposalBytes = size
   }
+
+  forgetSizes(): void {
+    this.lastProposalBytes = this.minProposalBytes = this.maxProposalBytes = -1
+  }
 }
 
 export class PeerState {

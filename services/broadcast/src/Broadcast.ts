@@ -230,8 +230,14 @@ class Shell {
       for (const message of event.messages) {
         this.tracing?.fromZnode(message, now)
         peer.step(now, { _tag: "FromZnode", link, message })
+        if (message._tag === "Reset") this.reset()
       }
     }
+  }
+
+  private reset(): void {
+    this.metrics.reset()
+    this.report()
   }
 
   private takeLearner(now: number, event: LearnerEvent): void {

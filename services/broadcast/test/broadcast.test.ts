@@ -104,6 +104,16 @@ describe("three peers", () => {
       )
       assert.strictEqual(leader.znode.stats["quorum_size"], 3)
       assert.strictEqual(statsAt(leader.znode.stats, "figures")["cnt_quorum_ack_latency"], 1)
+      const figure = (key: string) => statsAt(znode.stats, "figures")[key]
+      assert.isAbove(Number(figure("last_proposal_size")), 0)
+      znode.reset()
+      yield* ensemble.changes.until("a new beginning", () => figure("cnt_quorum_ack_latency") === 0)
+      assert.deepStrictEqual(
+        ["proposal_count", "commit_count", "looking_count", "last_proposal_size", "synced_followers"].map(figure),
+        [0, 0, 0, -1, 2]
+      )
+      znode.propose("b")
+      yield* ensemble.changes.until("one more", () => figure("proposal_count") === 1)
       leader.znode.close()
       yield* ensemble.changes.until("another epoch", () =>
         [1, 2].some((sid) => ensemble.peers.get(sid)!.znode.role.epoch === 2)

@@ -166,6 +166,11 @@ export class TestZnode {
         this.up.link?.send({ _tag: "Checkpointed", zxid: to })
       })
     })
+
+  /** As an operator's `srst` does. */
+  reset(): void {
+    this.up.link?.send({ _tag: "Reset" })
+  }
 }
 
 export interface TestPeer {
