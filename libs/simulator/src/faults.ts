@@ -1,5 +1,6 @@
 /** Carries out the faults of a schedule, and ends them. */
 import { type Configuration, parseConfiguration } from "@zkmesh/membership"
+import type { Sid } from "@zkmesh/numbers"
 import { MemoryDatabase } from "@zkmesh/store"
 import { holds } from "./checks/zab.ts"
 import { configurationOf, reconfigTo } from "./membership.ts"
@@ -13,6 +14,8 @@ export class Faults {
   private readonly backups = new Map<string, MemoryDatabase>()
   private readonly cuts = new Map<string, number>()
   private readonly stalled = new Set<string>()
+  /** Reconfigurations of which nobody knows yet what has become of them. */
+  private readonly asked = new Set<Configuration>()
 
   constructor(world: World) {
     this.world = world
@@ -160,7 +163,7 @@ export class Faults {
   private rot({ kind, peer, place, crash, forMs }: Extract<Fault, { readonly crash: number }>): void {
     const { disks, observer, sids } = this.world
     const own = sids[peer]!
-    const sound = sids.filter((sid) => sid !== own && !disks.get(`peer.${sid}`)!.isShaken)
+    const sound = this.sound().filter((sid) => sid !== own)
     if (!this.configurations().every(({ quorum }) => quorum.has(sound))) return
     const disk = disks.get(`peer.${own}`)!
     const hasStruck =
@@ -190,21 +193,32 @@ export class Faults {
     return this.world.units.filter(({ part }) => part.owner === owner)
   }
 
-  /** The one that was agreed on last, and whatever is on its way. */
+  /** The one that was agreed on last, and whatever has been asked for or is on its way. */
   private configurations(): ReadonlyArray<Configuration> {
     const { configuration } = this.world.history
     const proposed = [...this.world.disks.values()].flatMap(({ database }) => {
       const { committed, proposed } = database.configuration ?? { committed: undefined, proposed: undefined }
       return [committed, proposed].flatMap((text) => (text === undefined ? [] : [parseConfiguration(text)]))
     })
-    return [configuration, ...proposed.filter(({ version }) => version > configuration.version)]
+    return [configuration, ...this.asked, ...proposed.filter(({ version }) => version > configuration.version)]
   }
 
   private reconfigure({ client, voters, observers, whole }: Extract<Fault, { readonly kind: "reconfigure" }>): void {
     const { history, observer, clients, sids } = this.world
     const among = (bits: number) => sids.filter((_, place) => ((bits >> place) & 1) === 1)
-    const request = reconfigTo(history.configuration, configurationOf(among(voters), among(observers)), whole === 1)
-    clients[client]!.ask(request, ({ err }) => observer.count(`reconfiguration: answered ${err}`))
+    const target = configurationOf(among(voters), among(observers))
+    // An operator does not hand the ensemble over to those who could not agree on anything.
+    if (!target.quorum.has(this.sound())) return
+    this.asked.add(target)
+    clients[client]!.ask(reconfigTo(history.configuration, target, whole === 1), ({ err }) => {
+      this.asked.delete(target)
+      observer.count(`reconfiguration: answered ${err}`)
+    })
+  }
+
+  /** Whose disks are what they had promised to be. */
+  private sound(): ReadonlyArray<Sid> {
+    return this.world.sids.filter((sid) => !this.world.disks.get(`peer.${sid}`)!.isShaken)
   }
 
   private crash(unit: Unit, forMs: number): void {
