@@ -1,23 +1,34 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
+import { Authority } from "../services/frontend/test/authority.ts"
 import { fuzz, type Totals } from "./fuzz/run.ts"
 import { Witness } from "./fuzz/witness.ts"
 import { Session } from "./recorder/session.ts"
 import { temporary } from "./setup/directories.ts"
 import { monitor } from "./setup/four-letter-words.ts"
 import { eventually, type Running } from "./setup/processes.ts"
-import { Ensemble, Servers } from "./setup/zkmesh.ts"
+import { Ensemble, Mesh, Servers } from "./setup/zkmesh.ts"
 
 /** The same seed sends the same bytes, connection by connection. */
 const seed = Number(process.env["ZKMESH_FUZZ_SEED"] ?? Date.now() % 2 ** 32)
 const seconds = Number(process.env["ZKMESH_FUZZ_SECONDS"] ?? 4)
+const isLong = process.env["ZKMESH_TEST_LONG"] === "yes"
 /** Sessions of those that break off end soon, however long a timeout they ask for. */
 const settings = (): ReadonlyArray<string> => {
-  const jaas = join(temporary("fuzz"), "jaas.conf")
+  const directory = temporary("fuzz")
+  const jaas = join(directory, "jaas.conf")
   const login = "org.apache.zookeeper.server.auth.DigestLoginModule"
   writeFileSync(jaas, `Server { ${login} required user_user="secret"; };\n`)
-  return ["tickTime=500", "maxSessionTimeout=4000", "extendedTypesEnabled=true", `jaasLoginConfig=${jaas}`]
+  const authority = Authority.make(directory, "authority")
+  const { cert, key } = authority.issue("server", "/CN=localhost")
+  const pem = join(directory, "server.pem")
+  writeFileSync(pem, cert + key)
+  return [
+    ...["tickTime=500", "maxSessionTimeout=4000", "extendedTypesEnabled=true", `jaasLoginConfig=${jaas}`],
+    ...["client.portUnification=true", `ssl.keyStore.location=${pem}`, "ssl.clientAuth=none"],
+    "reconfigEnabled=true"
+  ]
 }
 /** What a process may hold on to: buffers that are kept for the next time, a young heap that has not been collected. */
 const MAX_GROWTH_MB = 400
@@ -50,7 +61,7 @@ async function survives({ ports, processes: all }: Victim): Promise<void> {
   const witnesses = await Promise.all(ports.map((port, i) => Witness.start(port, `/witness-${i}`)))
   // What a server allocates once, it has allocated after this.
   const attacked = (own: number, attackers: number, forSeconds: number): Promise<Totals> =>
-    fuzz({ ports, seed: own, seconds: forSeconds, attackers }).catch((error: unknown) => {
+    fuzz({ ports, seed: own, seconds: forSeconds, attackers, takesTls: true }).catch((error: unknown) => {
       throw new Error(`seed ${own}: ${String(error)}\n${all.map((one) => one.tail(10)).join("\n")}`)
     })
   await attacked(seed + 1, 4, seconds / 5)
@@ -59,7 +70,7 @@ async function survives({ ports, processes: all }: Victim): Promise<void> {
   const totals = await attacked(seed, 6, seconds)
   const mb = (totals.bytes / 1e6).toFixed(1)
   console.log(
-    `fuzz: seed ${seed}: ${totals.connections} connections, ${totals.sessions} sessions, ${totals.frames} frames, ${mb} MB`
+    `fuzz: seed ${seed}: ${totals.connections} connections, ${totals.sessions} sessions, ${totals.secure} by TLS, ${totals.frames} frames, ${mb} MB`
   )
   for (const one of all) {
     assert.isUndefined(one.exit, `${one.name} ended:\n${one.tail()}`)
@@ -120,6 +131,15 @@ describe("mutated and random frames at the client port", () => {
       await survives({ ports: servers.ports, processes: servers.ports.map((_, i) => servers.peer(i)) })
     } finally {
       await servers.stop()
+    }
+  })
+
+  it.runIf(isLong)("harm nobody in the mesh placement", { timeout: 120_000 + seconds * 2000 }, async () => {
+    const mesh = await Mesh.start(0, { settings: settings() })
+    try {
+      await survives({ ports: mesh.ports, processes: [...mesh.services.values()] })
+    } finally {
+      await mesh.stop()
     }
   })
 })

@@ -1,7 +1,7 @@
 import { Writer } from "../recorder/wire.ts"
 import type { Random } from "./random.ts"
 
-/** Every opcode that ZooKeeper 3.9 has on the wire, and some that it has not. */
+/** Every opcode that ZooKeeper 3.9 has on the wire, and some that it has not: those between our own services among them. */
 const OPS = [
   0,
   1,
@@ -33,6 +33,11 @@ const OPS = [
   105,
   106,
   107,
+  120,
+  121,
+  122,
+  123,
+  124,
   -1,
   -10,
   -11,
@@ -50,6 +55,8 @@ const EDGES = [
   0, 1, -1, -2, 2, 3, 4, 7, 8, 15, 16, 31, 127, 128, 255, 256, 1024, 65_535, 65_536, 0xf_fffe, 0xf_ffff, 0x10_0000,
   0x1f_fffe, 0x1f_ffff, 0x7fff_ffff, -0x8000_0000, -0x7fff_ffff
 ]
+
+const ZXIDS = [-1n, 2n ** 32n, 2n ** 53n, 2n ** 63n - 1n, -(2n ** 63n)]
 
 const NAMES = ["a", "b", "c", "s-", "ünï", "日本", "x".repeat(300), "e", "deep/er/est", ".", "..", "", "a\0b", "a//b"]
 
@@ -141,9 +148,10 @@ const BODIES: ReadonlyMap<number, Body> = new Map<number, Body>([
   [
     105,
     (random, w, root) => {
-      w.long(BigInt(random.below(1000)))
-      for (let i = 0; i < 5; i++) paths(random, w, root)
-      return w
+      w.long(random.chance(80) ? BigInt(random.below(1000)) : random.pick(ZXIDS))
+      // One vector too few or too many now and then, or one that is not as long as it says.
+      for (let left = random.chance(85) ? 5 : random.below(8); left > 0; left--) paths(random, w, root)
+      return random.chance(90) ? w : w.int(random.pick(EDGES)).text(pathOf(random, root))
     }
   ],
   [106, (random, w, root) => onePath(random, w, root).int(random.below(4) - 1)],
@@ -151,13 +159,38 @@ const BODIES: ReadonlyMap<number, Body> = new Map<number, Body>([
   [-11, (_, w) => w]
 ])
 
-function parts(random: Random, writer: Writer, root: string, ops: ReadonlyArray<number>): Writer {
+/** The parts of a multi: mostly what may be one, but also another multi, anybody's request, or bytes that are no part. */
+function parts(random: Random, writer: Writer, root: string, ops: ReadonlyArray<number>, depth = 0): Writer {
   for (let left = random.below(6); left > 0; left--) {
-    const op = random.chance(95) ? random.pick(ops) : random.pick(OPS)
-    writer.int(op).bool(false).int(-1)
-    BODIES.get(op)?.(random, writer, root)
+    const op = random.chance(90) ? random.pick(ops) : random.pick(OPS)
+    writer
+      .int(op)
+      .bool(random.chance(3))
+      .int(random.chance(95) ? -1 : random.pick(EDGES))
+    if (random.chance(5)) for (let words = random.below(8); words > 0; words--) writer.int(random.pick(EDGES))
+    else if (op === 14 || op === 22) {
+      if (depth < MAX_DEPTH) parts(random, writer, root, random.chance(50) ? ops : [14, 22, 1], depth + 1)
+    } else BODIES.get(op)?.(random, writer, root)
   }
-  return writer.int(-1).bool(true).int(-1)
+  // One that nobody ends.
+  return random.chance(3) ? writer : writer.int(-1).bool(true).int(-1)
+}
+const MAX_DEPTH = 20
+
+/** A token of a SASL exchange, as a request. */
+export const saslRequest = (xid: number, token: Uint8Array): Buffer =>
+  new Writer().int(xid).int(102).buffer(Buffer.from(token)).frame()
+
+/** How TLS begins, and then anything: half a record, a version that is none, a length that lies. */
+export const brokenTls = (random: Random): Buffer => {
+  const body = random.bytes(random.below(300))
+  const record = Buffer.alloc(5)
+  record.writeUInt8(random.chance(80) ? 0x16 : random.below(256), 0)
+  record.writeUInt16BE(random.chance(80) ? 0x0301 : random.below(65_536), 1)
+  record.writeUInt16BE(random.chance(60) ? body.length : random.below(65_536), 3)
+  // A ClientHello by its type, the rest is noise.
+  if (body.length > 0 && random.chance(60)) body[0] = 1
+  return Buffer.concat([record, body])
 }
 
 /** A ConnectRequest for a new session that ends soon. */
