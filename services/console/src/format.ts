@@ -157,7 +157,7 @@ export const formatError = (error: ZkError): string => {
   }
   const path = error.path ?? ""
   // The client refuses an impossible path by itself: there is no server's error to show.
-  const complaint = error.code === ErrorCode.BADARGUMENTS ? pathComplaint(path) : undefined
+  const complaint = error.code === ErrorCode.BADARGUMENTS && error.path !== undefined ? pathComplaint(path) : undefined
   if (complaint !== undefined) return complaint
   const sentence = sentences.get(error.code)
   const why = error.cause instanceof TypeError ? ` (${error.cause.message})` : ""

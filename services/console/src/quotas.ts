@@ -127,7 +127,7 @@ const setquota: Command = {
     if (one === undefined || another !== undefined) throw new UsageError("exactly one of -n, -b, -N and -B is wanted")
     if (path.startsWith(ROOT)) throw new UsageError(`cannot set a quota under the path: ${ROOT}`)
     const [letter, limit, what] = one
-    const value = parsed.integer(letter)!
+    const value = parsed.integer(letter, "NumberFormatException happens when parsing the option value")!
     if (what === "num" && value <= 0) throw new UsageError("the num quota must be greater than zero")
     if (value < 0) throw new UsageError("the bytes quota must be greater than or equal to zero")
     const limits = await setLimit(client, path, limit, value)

@@ -262,7 +262,7 @@ export class Shell {
   private async runCommand(command: Command, parsed: Parsed): Promise<ExitCode> {
     const client = this.current
     if (client === undefined || client.state === "CLOSED") {
-      this.options.note("Not connected")
+      this.options.print("Not connected")
       return ExitCode.failed
     }
     const { print, note } = this.options

@@ -60,11 +60,11 @@ export class Parsed {
   value(option: string): string | undefined {
     return this.values.get(option)
   }
-  /** An option's value as an integer. */
-  integer(option: string): number | undefined {
+  /** An option's value as an integer; `complaint` is said of one that is none. */
+  integer(option: string, complaint?: string): number | undefined {
     const text = this.values.get(option)
     if (text === undefined) return undefined
-    if (!/^-?\d+$/.test(text)) throw new UsageError(`-${option} wants a number, not ${text}`)
+    if (!/^-?\d+$/.test(text)) throw new UsageError(complaint ?? `-${option} wants a number, not ${text}`)
     return Number(text)
   }
 }

@@ -27,16 +27,24 @@ const create: Command = {
   args: [1, 3],
   run: async ({ client, note }, parsed) => {
     const [path, data, acl] = parsed.args
-    const ttlMs = parsed.integer("t")
+    const ttlMs = parsed.integer("t", "-t argument must be a long value")
     if (ttlMs !== undefined && (ttlMs <= 0 || ttlMs > MAX_TTL_MS)) {
       throw new UsageError(`ttl must be positive and cannot be larger than: ${MAX_TTL_MS}`)
     }
-    const created = await client.create(path!, data ?? null, {
+    const options = {
       mode: modeOf(parsed, ttlMs !== undefined),
       ...(acl === undefined ? {} : { acl: parseAcl(acl) }),
       ...(ttlMs === undefined ? {} : { ttlMs })
-    })
-    note(`Created ${created}`)
+    }
+    try {
+      note(`Created ${await client.create(path!, data ?? null, options)}`)
+    } catch (error) {
+      // ZooKeeper's shell says so twice.
+      if (error instanceof ZkError && error.code === ErrorCode.INVALIDACL) {
+        note(`KeeperErrorCode = InvalidACL for ${path}`)
+      }
+      throw error
+    }
   }
 }
 
@@ -99,7 +107,7 @@ const deleteall: Command = {
   options: { values: ["b"] },
   args: [1, 1],
   run: async ({ client, note }, parsed) => {
-    const size = parsed.integer("b") ?? DEFAULT_BATCH
+    const size = parsed.integer("b", "-b argument must be an int value") ?? DEFAULT_BATCH
     if (size < 1) throw new UsageError("the batch size must be positive")
     if (await deletedAtOnce(client, parsed.args[0]!)) return
     const paths: Array<string> = []
@@ -134,10 +142,14 @@ const setAcl: Command = {
     else paths.push(path!)
     for (const each of paths) {
       const stat = await client.setACL(each, acl, version)
-      if (parsed.has("s")) print(formatStat(stat))
+      // Of many znodes ZooKeeper's shell shows none.
+      if (parsed.has("s") && !parsed.has("R")) print(formatStat(stat))
     }
   }
 }
+
+const MIXED =
+  "Can't use -file or -members together with -add or -remove (mixing incremental and non-incremental modes is not allowed)"
 
 const reconfig: Command = {
   name: "reconfig",
@@ -149,10 +161,14 @@ const reconfig: Command = {
     const [joining, leaving] = [parsed.value("add"), parsed.value("remove")]
     const whole = file === undefined ? members : (await readFile(file, "utf8")).trim()
     const incremental = joining !== undefined || leaving !== undefined
+    if (incremental && whole !== undefined) throw new UsageError(MIXED)
     if (incremental === (whole !== undefined) || (file !== undefined && members !== undefined)) {
       throw new UsageError("either -file or -members, or -add and -remove")
     }
     const version = parsed.value("v")
+    if (version !== undefined && !/^[0-9a-f]+$/i.test(version)) {
+      throw new UsageError("-v must be followed by a long (configuration version)")
+    }
     const { data, stat } = await client.reconfig({
       ...(joining === undefined ? {} : { joining }),
       ...(leaving === undefined ? {} : { leaving }),
