@@ -19,6 +19,10 @@ export const IGNORED: ReadonlyArray<Foreign> = [
     keys: ["request_throttle_stall_time", "request_throttle_drop_stale", "request_stale_connection_check"]
   },
   {
+    why: "what clients may send is all that jute.maxbuffer limits: what is in the log, or comes from a peer, is read whole",
+    keys: ["jute.maxbuffer.extrasize"]
+  },
+  {
     why: "there is one checkpoint, and behind it the log that log.retain says",
     keys: ["autopurge.snapRetainCount"]
   },
@@ -110,7 +114,6 @@ export const IGNORED: ReadonlyArray<Foreign> = [
       "emulate353TTLNodes",
       "znode.container.*",
       "enableEagerACLCheck",
-      "jute.maxbuffer.extrasize",
       "admin.*",
       "audit.impl.class",
       "oraclePath",

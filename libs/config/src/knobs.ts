@@ -67,7 +67,7 @@ const clients = {
     "100000",
     mapped(
       "requests",
-      "unanswered requests per frontend, above which no client is read from (ZooKeeper's default: 1000)"
+      "unanswered requests of the ensemble; a server with its part of them (one by voters - 1) reads no more; ZooKeeper's default: 1000"
     )
   ),
   "nio.sessionlessCnxnTimeout": knob(

@@ -114,6 +114,7 @@ export const frontendSettings = (
     tls: door.tls,
     proxies: knobs["frontend.proxyProtocol"],
     ...limitsOf(knobs),
+    voters: membersOf(config.servers).voters.length,
     maxFrameBytes: knobs["jute.maxbuffer"],
     fourLetterWords: words.includes("*")
       ? "*"

@@ -95,7 +95,7 @@ export class Frontend {
     this.nextTurn = context.nextTurn
     this.randomBytes = context.randomBytes
     this.statistics = new Statistics(server.metrics)
-    this.flow = new Flow(settings, this.statistics, () => this.scheduleFlush())
+    this.flow = new Flow(settings, this.statistics, server.load, () => this.scheduleFlush())
     const from = `frontend.${settings.name}`
     this.peers = new Peers(settings.peers, settings.preference, (peer) => {
       const listener = (event: PeerEvent) => context.self.tell({ _tag: "Peer", peer, event })
@@ -183,11 +183,8 @@ export class Frontend {
 
   /** What `conf` prints: where clients connect as it is now. */
   get configuration(): Settings["configuration"] {
-    const port = (this.door.server.address() as AddressInfo | null)?.port
-    if (this.ownPort === undefined) return this.settings.configuration
-    return this.settings.configuration.map(([key, value]) =>
-      key.endsWith("lientPort") && value !== -1 && port !== undefined ? [key, port] : [key, value]
-    )
+    const { configuration } = this.settings
+    return this.ownPort?.shown(configuration) ?? configuration
   }
 
   get telemetry(): Telemetry | undefined {
@@ -226,8 +223,9 @@ export class Frontend {
   /** A peer tells who the ensemble is now. */
   follow(text: string): void {
     this.ownPort?.follow(text)
-    if (this.peers.follow(text))
-      this.log(`the ensemble has changed: clients are sent to peers ${this.peers.names}`, {}, true)
+    const { peers } = this
+    if (peers.follow(text)) this.log(`the ensemble has changed: clients are sent to peers ${peers.names}`, {}, true)
+    this.flow.shareAmong(peers.voters ?? this.settings.voters)
   }
 
   /** A peer has left the ensemble: its clients go on at another one. */

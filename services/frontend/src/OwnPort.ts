@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net"
 import { parseConfiguration } from "@zkmesh/membership"
 import type { Sid, Zxid } from "@zkmesh/numbers"
 import type { Log } from "./Frontend.ts"
+import type { Settings } from "./options.ts"
 import type { Door, Place } from "./tls/door.ts"
 
 /** Whose port it is. */
@@ -49,6 +50,12 @@ export class OwnPort {
     if (said === this.said) return
     this.said = said
     this.moving = this.moving.then(() => this.move(place)).catch(this.fail)
+  }
+
+  /** The lines of `conf`, with the port as it is. */
+  shown(lines: Settings["configuration"]): Settings["configuration"] {
+    const port = (this.door.server.address() as AddressInfo | null)?.port
+    return lines.map(([key, value]) => (key === "clientPort" && port !== undefined ? [key, port] : [key, value]))
   }
 
   private async move(place: Place): Promise<void> {

@@ -16,6 +16,8 @@ export class Peers {
   private readonly left = new Set<Peer>()
   /** Of the configuration that is followed; 0 as long as nobody has changed the one that everybody started with. */
   private version: Zxid = 0
+  /** How many vote in it. */
+  voters: number | undefined
 
   /** Without a preference they stay who they are. `dial` makes a link that wants nobody yet. */
   constructor(sids: ReadonlyArray<Sid>, preference: Preference | undefined, dial: (peer: Peer) => PeerLink) {
@@ -60,6 +62,7 @@ export class Peers {
     const { version, members } = parseConfiguration(text)
     if (version <= this.version) return false
     this.version = version
+    this.voters = members.filter(({ role }) => role === "participant").length
     const before = this.all
     this.arrange(this.preference(members.map(({ sid }) => sid)))
     return before.length !== this.all.length || before.some((peer, at) => peer !== this.all[at]) || this.left.size > 0

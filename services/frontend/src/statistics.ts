@@ -35,18 +35,20 @@ export class Arrivals {
   private counts: Array<number> = []
   private kinds: Array<number> = []
   private head = 0
+  private tail = 0
 
   add(now: number, count: number, kind: number): void {
-    this.times.push(now)
-    this.counts.push(count)
-    this.kinds.push(kind)
+    const at = this.tail++
+    this.times[at] = now
+    this.counts[at] = count
+    this.kinds[at] = kind
   }
 
   /** The oldest `answers` requests are answered now. Returns how long the last of them took. */
   answered(now: number, answers: number, own: Latency, all: Statistics): number {
     let last = 0
     let left = answers
-    while (left > 0 && this.head < this.times.length) {
+    while (left > 0 && this.head < this.tail) {
       const waiting = this.counts[this.head]!
       const some = Math.min(waiting, left)
       last = now - this.times[this.head]!
@@ -56,13 +58,13 @@ export class Arrivals {
       if (some === waiting) this.head++
       else this.counts[this.head] = waiting - some
     }
-    if (this.head === this.times.length) {
-      this.times.length = this.counts.length = this.kinds.length = 0
-      this.head = 0
-    } else if (this.head >= 256) {
-      this.times = this.times.slice(this.head)
-      this.counts = this.counts.slice(this.head)
-      this.kinds = this.kinds.slice(this.head)
+    // Most connections have nothing under way between two requests: their few entries are written over, not made anew.
+    if (this.head === this.tail) this.head = this.tail = 0
+    if (this.head >= 256 || (this.tail === 0 && this.times.length > 16)) {
+      this.times = this.times.slice(this.head, this.tail)
+      this.counts = this.counts.slice(this.head, this.tail)
+      this.kinds = this.kinds.slice(this.head, this.tail)
+      this.tail -= this.head
       this.head = 0
     }
     return last

@@ -45,6 +45,41 @@ describe("the limit of requests in all", () => {
       }
     }))
 
+  it("is a server's part of the ensemble's, by whichever of its doors they come", () => {
+    // Three voters: two parts of four.
+    const limit = { maxOutstanding: 8, voters: 3 }
+    const each = 50
+    return withFrontend(limit, (one) =>
+      withFrontend({ ...limit, name: "other" }, async (two) => {
+        const doors = []
+        for (const { client, sessions } of [one, two]) {
+          const raw = client()
+          await raw.open()
+          const session = sessions[0]!
+          session.isHelpful = false
+          raw.send(...Array.from({ length: each }, (_, i) => raw.requestFrame(i + 1, OpCode.getData)))
+          doors.push({ raw, session, answered: 0 })
+        }
+        let most = 0
+        while (doors.some(({ answered }) => answered < each)) {
+          const open = doors.filter(({ answered }) => answered < each)
+          await Promise.race(
+            open.map(({ session, answered }) => session.until(() => session.requests.length > answered))
+          )
+          const under = doors.map(({ session, answered }) => session.requests.length - answered)
+          most = Math.max(most, under[0]! + under[1]!)
+          for (const door of doors) {
+            const requests = door.session.requests.slice(door.answered)
+            door.answered += requests.length
+            if (requests.length > 0) door.session.answer(requests.length, { _tag: "Requests", requests })
+          }
+        }
+        assert.strictEqual(most, 4)
+        for (const { raw } of doors) await raw.frame(each + 1)
+      })
+    )
+  })
+
   it("answers what has waited for too long with THROTTLEDOP, in its place, but never a ping or the end of a session", () =>
     withFrontend(throttled({ maxRequests: 1, throttledOpWaitMs: 1 }), async ({ client, sessions: [session] }) => {
       const raw = client()

@@ -6,6 +6,7 @@
  */
 import { type Client, Hold } from "../Client.ts"
 import type { Statistics } from "../statistics.ts"
+import type { Load } from "./Load.ts"
 import { LargeRequests } from "./largeRequests.ts"
 import type { Limits } from "./options.ts"
 
@@ -14,8 +15,9 @@ export class Flow {
   private readonly statistics: Statistics
   /** Called when somebody may go on: `next` says who. */
   private readonly wake: () => void
-  /** Requests in all. */
-  private readonly total: number
+  private readonly load: Load
+  /** Requests in all, at this server. */
+  private total = 0
   private readonly largerThan: number
   private largeBytes = 0
   /** Those that wait because of all the others, in their order. */
@@ -23,13 +25,25 @@ export class Flow {
   /** Those that waited because of themselves alone, and do not have to any more. */
   private readonly ready = new Set<Client>()
 
-  constructor(limits: Limits, statistics: Statistics, wake: () => void) {
-    const { maxRequests } = limits.requestThrottle
+  private readonly relieved = (): void => {
+    if (this.hasRoomForAll()) this.wake()
+  }
+
+  /** `load`: of this frontend, and of whatever else belongs to the same server. */
+  constructor(limits: Limits, statistics: Statistics, load: Load, wake: () => void) {
     this.limits = limits
     this.statistics = statistics
     this.wake = wake
-    this.total = maxRequests > 0 ? Math.min(maxRequests, limits.maxOutstanding) : limits.maxOutstanding
+    this.load = load
+    this.shareAmong(limits.voters)
     this.largerThan = limits.largeRequestThreshold < 0 ? Number.POSITIVE_INFINITY : limits.largeRequestThreshold
+  }
+
+  /** As in ZooKeeper a server's part of what the ensemble may have under way: the leader gets what all others let in. */
+  shareAmong(voters: number): void {
+    const { maxRequests } = this.limits.requestThrottle
+    const part = Math.max(1, Math.floor(this.limits.maxOutstanding / (voters > 2 ? voters - 1 : 1)))
+    this.total = maxRequests > 0 ? Math.min(maxRequests, part) : part
   }
 
   firstWindow(): number {
@@ -48,7 +62,7 @@ export class Flow {
 
   private roomForAll(): number {
     const { statistics } = this
-    return statistics.outstandingBytes >= this.limits.maxOutstandingBytes ? 0 : this.total - statistics.outstanding
+    return statistics.outstandingBytes >= this.limits.maxOutstandingBytes ? 0 : this.total - this.load.requests
   }
 
   /** False if the request is a large one, and too many of these are under way. `before`: requests taken with it. */
@@ -67,6 +81,7 @@ export class Flow {
       if (!this.stalled.has(client)) this.statistics.stalls++
       client.hold(Hold.Total)
       this.stalled.add(client)
+      this.load.wait(this.relieved)
     } else client.hold(Hold.Outstanding)
   }
 
@@ -74,11 +89,17 @@ export class Flow {
   forget(client: Client): void {
     this.stalled.delete(client)
     this.ready.delete(client)
+    this.settle()
+  }
+
+  private settle(): void {
+    if (this.stalled.size === 0) this.load.leave(this.relieved)
   }
 
   asked(client: Client, count: number, bytes: number): void {
     client.asked(count, bytes)
     this.statistics.outstanding += count
+    this.load.requests += count
     this.statistics.outstandingBytes += bytes
   }
 
@@ -87,7 +108,8 @@ export class Flow {
     const { statistics, limits } = this
     const before = client.outstanding
     statistics.outstandingBytes -= client.answered(count)
-    statistics.outstanding -= before - client.outstanding
+    const done = before - client.outstanding
+    statistics.outstanding -= done
     if (client.large !== undefined) this.largeBytes -= client.large.answered(client.answers)
     if (replyBytes > 0) {
       client.replySize += (replyBytes / count - client.replySize) / 8
@@ -95,7 +117,7 @@ export class Flow {
       client.window = Math.max(1, Math.floor(Math.min(limits.maxOutstandingPerConnection, affordable)))
     }
     if (client.isHeld) this.reconsider(client)
-    if (this.stalled.size > 0 && this.hasRoomForAll()) this.wake()
+    this.load.answered(done)
   }
 
   /** Whether a client that waits for itself alone may go on: not for every single answer, but for a good part of them. */
@@ -109,9 +131,10 @@ export class Flow {
 
   private hasRoomForAll(): boolean {
     const { statistics, limits } = this
+    const { requests } = this.load
     return (
-      statistics.outstanding < this.total &&
-      statistics.outstanding * 4 <= this.total * 3 &&
+      requests < this.total &&
+      requests * 4 <= this.total * 3 &&
       statistics.outstandingBytes * 4 <= limits.maxOutstandingBytes * 3
     )
   }
@@ -128,6 +151,7 @@ export class Flow {
         this.stalled.delete(client)
         clients.push(client)
       }
+      this.settle()
     }
     return clients
   }

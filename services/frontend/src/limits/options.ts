@@ -46,8 +46,10 @@ export interface Limits {
   readonly maxOutstandingPerConnection: number
   /** The same for the bytes of its requests. */
   readonly maxOutstandingBytesPerConnection: number
-  /** Requests of all connections under way before none of them is read from. */
+  /** Requests under way in the ensemble before no connection is read from; a server's part of them is less (`voters`). */
   readonly maxOutstanding: number
+  /** How many servers vote, as far as it is known at the start: each but one has an equal part of `maxOutstanding`. */
+  readonly voters: number
   readonly maxOutstandingBytes: number
   /** Bytes of replies that requests under way may bring, as far as earlier replies tell: fewer are asked for at once. */
   readonly replyBytesPerConnection: number
@@ -75,6 +77,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxOutstandingPerConnection: 256,
   maxOutstandingBytesPerConnection: 16 * 2 ** 20,
   maxOutstanding: 100_000,
+  voters: 1,
   maxOutstandingBytes: 256 * 2 ** 20,
   replyBytesPerConnection: 16 * 2 ** 20,
   maxUnsentBytes: 64 * 2 ** 20

@@ -4,6 +4,7 @@ import type { Readings, Registry } from "@zkmesh/metrics"
 import { prove } from "../auth/packet.ts"
 import { type Client, Phase } from "../Client.ts"
 import type { Frontend } from "../Frontend.ts"
+import { Load } from "../limits/Load.ts"
 import type { Peer } from "../Peer.ts"
 import type { DropReason } from "../statistics.ts"
 
@@ -45,6 +46,7 @@ export interface Answered {
 export class Frontends {
   readonly metrics: Registry
   readonly all = new Set<Frontend>()
+  readonly load = new Load()
   /** `stmk`; kept for whoever asks, the log does not follow it. */
   traceMask = TRACED
   private startedAt: number | undefined

@@ -13,8 +13,10 @@ interface Run {
  * the run: that is one entry for as many requests as came at a time.
  */
 export class Underway {
-  private runs: Array<Run> = []
+  private runs: Array<Run | undefined> = []
+  /** Of the oldest, and behind the newest. */
   private head = 0
+  private tail = 0
   /** How many of the oldest run have been answered. */
   private done = 0
   private count = 0
@@ -24,7 +26,7 @@ export class Underway {
   }
 
   push(requests: ReadonlyArray<ClientRequest>, ordinal: number, since: number): void {
-    this.runs.push({ requests, ordinal, since })
+    this.runs[this.tail++] = { requests, ordinal, since }
     this.count += requests.length
   }
 
@@ -36,7 +38,7 @@ export class Underway {
   /** The request that is answered after `nth` others; undefined if there are not as many. */
   at(nth: number): { readonly request: ClientRequest; readonly ordinal: number; readonly since: number } | undefined {
     let index = this.done + nth
-    for (let i = this.head; i < this.runs.length; i++) {
+    for (let i = this.head; i < this.tail; i++) {
       const { requests, ordinal, since } = this.runs[i]!
       if (index < requests.length) return { request: requests[index]!, ordinal: ordinal + index, since }
       index -= requests.length
@@ -48,13 +50,21 @@ export class Underway {
   drop(count: number): void {
     this.count -= Math.min(count, this.count)
     if (this.count === 0) {
-      this.runs.length = this.head = this.done = 0
+      this.clear()
       return
     }
     this.done += count
     while (this.done >= this.runs[this.head]!.requests.length) this.done -= this.runs[this.head++]!.requests.length
     if (this.head < 256) return
-    this.runs = this.runs.slice(this.head)
+    this.runs = this.runs.slice(this.head, this.tail)
+    this.tail -= this.head
     this.head = 0
+  }
+
+  /** A few places are kept for what comes next; what was in them is not. */
+  private clear(): void {
+    if (this.tail > 4) this.runs = []
+    else for (let i = 0; i < this.tail; i++) this.runs[i] = undefined
+    this.head = this.tail = this.done = 0
   }
 }
