@@ -38,7 +38,7 @@ export async function serving(ports: ReadonlyArray<number>, timeoutMs = 30_000):
 }
 
 /** Resolves once peer i + 1 itself answers at port i: a frontend turns to the others while its own peer is away. */
-export async function servingThemselves(ports: ReadonlyArray<number>, timeoutMs = 30_000): Promise<void> {
+export async function servingThemselves(ports: ReadonlyArray<number>, timeoutMs = 90_000): Promise<void> {
   const isOwn = async (port: number, sid: number) =>
     (await monitor(port)).get("zk_peer_id") === `${sid}` ? true : undefined
   await Promise.all(ports.map((port, i) => eventually(() => isOwn(port, i + 1), `peer ${i + 1} to serve`, timeoutMs)))
@@ -234,7 +234,7 @@ export class Servers {
 
   private servesItself(index: number): Promise<true> {
     const probe = async () => ((await this.monitor(index)).get("zk_peer_id") === `${index + 1}` ? true : undefined)
-    return eventually(probe, `peer ${index + 1} to serve`, 30_000)
+    return eventually(probe, `peer ${index + 1} to serve`, 90_000)
   }
 
   /** Starts a peer without waiting for it. */
