@@ -15,12 +15,19 @@ const tag = (field: number, type: number): number => (field << 3) | type
 
 const hexDigit = (code: number): number => (code <= 57 ? code - 48 : code - 87)
 
+/** What a writer keeps of its memory from one message to the next. */
+const MAX_KEPT_BYTES = 4 * 1024 * 1024
+
 class Writer {
   private bytes = Buffer.allocUnsafe(64 * 1024)
   private at = 0
 
+  /** A copy of what was written; the next message begins in the same memory. */
   take(): Uint8Array {
-    return Uint8Array.prototype.slice.call(this.bytes, 0, this.at)
+    const taken = Uint8Array.prototype.slice.call(this.bytes, 0, this.at)
+    this.at = 0
+    if (this.bytes.length > MAX_KEPT_BYTES) this.bytes = Buffer.allocUnsafe(64 * 1024)
+    return taken
   }
 
   private room(size: number): void {
@@ -48,6 +55,7 @@ class Writer {
   }
 
   string(field: number, text: string): void {
+    if (text.length < 0x80 && this.ascii(field, text)) return
     const most = text.length * 3
     this.room(most + 6)
     if (most < 0x80) {
@@ -62,13 +70,34 @@ class Writer {
     this.end(start)
   }
 
-  hex(field: number, text: string): void {
-    this.room(2 + text.length / 2)
-    this.bytes[this.at++] = tag(field, BYTES)
-    this.bytes[this.at++] = text.length / 2
-    for (let i = 0; i < text.length; i += 2) {
-      this.bytes[this.at++] = (hexDigit(text.charCodeAt(i)) << 4) | hexDigit(text.charCodeAt(i + 1))
+  /** Most strings are short and plain: a call out of JavaScript for each would cost several times its bytes. */
+  private ascii(field: number, text: string): boolean {
+    const { length } = text
+    this.room(2 + length)
+    const { bytes } = this
+    const start = this.at + 2
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i)
+      if (code >= 0x80) return false
+      bytes[start + i] = code
     }
+    bytes[this.at] = tag(field, BYTES)
+    bytes[this.at + 1] = length
+    this.at = start + length
+    return true
+  }
+
+  hex(field: number, text: string): void {
+    const { length } = text
+    this.room(2 + length / 2)
+    const { bytes } = this
+    let at = this.at
+    bytes[at++] = tag(field, BYTES)
+    bytes[at++] = length / 2
+    for (let i = 0; i < length; i += 2) {
+      bytes[at++] = (hexDigit(text.charCodeAt(i)) << 4) | hexDigit(text.charCodeAt(i + 1))
+    }
+    this.at = at
   }
 
   /** A whole number from 0 to 2^53. */
@@ -143,6 +172,8 @@ const writeSpan = (writer: Writer, span: SpanRecord): void => {
   writer.end(start)
 }
 
+const writer = new Writer()
+
 /** An ExportTraceServiceRequest: the spans by their services, each a resource with the attributes that `resourceOf` tells. */
 export const serializeSpans = (
   spans: ReadonlyArray<SpanRecord>,
@@ -154,7 +185,6 @@ export const serializeSpans = (
     if (known === undefined) byService.set(span.instance, [span])
     else known.push(span)
   }
-  const writer = new Writer()
   for (const own of byService.values()) {
     const resourceSpans = writer.begin(1)
     const resource = writer.begin(1)
