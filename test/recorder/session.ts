@@ -97,6 +97,11 @@ export class Session {
     return this.request(Op.create, (w) => w.text(path).buffer(Buffer.from(data)).openAcl().int(flags))
   }
 
+  /** As `create`; the reply tells the Stat as well. */
+  create2(path: string, data: string, flags = 0): Promise<Reply> {
+    return this.request(Op.create2, (w) => w.text(path).buffer(Buffer.from(data)).openAcl().int(flags))
+  }
+
   set(path: string, data: string, version = -1): Promise<Reply> {
     return this.request(Op.setData, (w) => w.text(path).buffer(Buffer.from(data)).int(version))
   }

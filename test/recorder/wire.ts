@@ -148,6 +148,7 @@ export const Op = {
   getChildren2: 12,
   check: 13,
   multi: 14,
+  create2: 15,
   setWatches: 101,
   addWatch: 106,
   close: -11

@@ -199,13 +199,18 @@ export class Workload {
     return write
   }
 
-  private acknowledge(write: Write, reply: Reply): void {
-    if (reply.error !== 0) {
-      this.violations.push(`${write.kind} ${write.value} of session ${write.session} failed with ${reply.error}`)
+  /** `zxid`: of the write, as a Stat of its reply tells. The reply itself may be of a later state, never of an earlier one. */
+  private acknowledge(write: Write, { error, zxid: repliedAt }: Reply, zxid = 0): void {
+    const { kind, value, session } = write
+    if (error !== 0) {
+      this.violations.push(`${kind} ${value} of session ${session} failed with ${error}`)
       return
     }
+    if (zxid > repliedAt) {
+      this.violations.push(`${kind} ${value} of session ${session} was written at ${zxid}, and told of at ${repliedAt}`)
+    }
     write.ackedAt = performance.now()
-    write.zxid = reply.zxid
+    write.zxid = zxid
     for (const look of this.ackWaiters) look(write)
   }
 
@@ -218,15 +223,18 @@ export class Workload {
   private async writeRegister(index: number): Promise<void> {
     const write = this.attempt(index, "register", this.next("register", index))
     const reply = await this.sessions[index]!.set(`${this.options.root}/reg-${index}`, `${write.value}`)
-    if (reply.error === 0) write.version = reply.body.stat().version
-    this.acknowledge(write, reply)
+    if (reply.error !== 0) return this.acknowledge(write, reply)
+    const stat = reply.body.stat()
+    write.version = stat.version
+    this.acknowledge(write, reply, stat.mzxid)
   }
 
   private async createSequential(index: number): Promise<void> {
     const write = this.attempt(index, "sequential", this.next("sequential", index))
-    const reply = await this.sessions[index]!.create(`${this.options.root}/seq/s-`, `${index}:${write.value}`, 2)
-    if (reply.error === 0) write.path = reply.body.text()
-    this.acknowledge(write, reply)
+    const reply = await this.sessions[index]!.create2(`${this.options.root}/seq/s-`, `${index}:${write.value}`, 2)
+    if (reply.error !== 0) return this.acknowledge(write, reply)
+    write.path = reply.body.text()
+    this.acknowledge(write, reply, reply.body.stat().czxid)
   }
 
   /** Both or none: two registers that are never seen to differ. */
@@ -243,8 +251,14 @@ export class Workload {
       }
       return writer.int(-1).bool(true).int(-1)
     })
-    if (reply.error === 0 && reply.body.int() === -1) this.violations.push(`a multi of session ${index} failed`)
-    this.acknowledge(write, reply)
+    if (reply.error !== 0) return this.acknowledge(write, reply)
+    if (reply.body.int() === -1) {
+      this.violations.push(`a multi of session ${index} failed`)
+      return
+    }
+    reply.body.bool()
+    reply.body.int()
+    this.acknowledge(write, reply, reply.body.stat().mzxid)
   }
 
   private async increment(index: number): Promise<void> {
@@ -256,6 +270,7 @@ export class Workload {
     }
     const write = this.attempt(index, "counter", Number(data) + 1)
     const reply = await session.set(path, `${write.value}`, stat.version)
+    if (reply.error === Err.ok) return this.acknowledge(write, reply, reply.body.stat().mzxid)
     if (reply.error !== Err.badVersion) return this.acknowledge(write, reply)
     // Another was faster: nothing was attempted after all.
     this.writes.splice(this.writes.lastIndexOf(write), 1)
