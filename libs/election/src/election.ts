@@ -199,11 +199,13 @@ export class FastLeaderElection {
   /**
    * Later joiners compare epochs, so everybody who is settled has to name the established one. Who has just been started
    * learns here what its peer has been in the meantime: of a settled vote only the leader and the epoch count.
+   *
+   * A peer looks before it settles, and says so in that order. So this holds whatever the election has come to: the peer
+   * may have been given the answer to an earlier Look, and would go on to vote here for whom it does not follow.
    */
   private settle(now: number, role: Role, epoch: number, leader: Sid): void {
-    if (this.state === "looking") return
-    if (this.state !== "idle" && this.vote.leader !== leader) return
     this.state = role
+    this.finalizeAt = undefined
     this.vote = { leader, zxid: this.vote.zxid, peerEpoch: epoch }
     this.announce(now)
   }

@@ -188,6 +188,28 @@ describe("an established ensemble", () => {
   })
 })
 
+describe("a peer that follows whom an earlier election has named", () => {
+  it("votes for nobody else, though it has asked again meanwhile", () => {
+    const election = core(1, [1, 2, 3])
+    look(election, 1)
+    heard(election, vote(2, 3, { state: "following", round: 5 }))
+    assert.strictEqual(elected(heard(election, vote(3, 3, { state: "leading", round: 5 }))), 3)
+    // The answer and this have crossed each other.
+    look(election, 1)
+    const outputs = election.step({ _tag: "Settled", now: 5, role: "following", epoch: 6, leader: 3 })
+    assert.deepStrictEqual(sends(outputs), [[0, 3, "following", 6]])
+    assert.deepStrictEqual(sends(heard(election, vote(2, 2, { round: 9 }))), [[2, 3, "following", 6]])
+  })
+
+  it("nor keeps to whom they have chosen in its name before it said so", () => {
+    const election = core(1, [1, 2, 3])
+    look(election, 1)
+    assert.strictEqual(elected([...heard(election, vote(2, 2)), ...heard(election, vote(3, 2))]), 2)
+    const outputs = election.step({ _tag: "Settled", now: 5, role: "following", epoch: 6, leader: 3 })
+    assert.deepStrictEqual(sends(outputs), [[0, 3, "following", 1]])
+  })
+})
+
 describe("a peer that has not looked yet", () => {
   it("says nothing", () => {
     assert.deepStrictEqual(heard(core(1), vote(2, 2)), [])
