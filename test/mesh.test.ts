@@ -1,5 +1,6 @@
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { clients } from "./clients/index.ts"
+import { javaClient } from "./clients/java.ts"
 import { check, digestOf, dump } from "./recorder/checker.ts"
 import { Session } from "./recorder/session.ts"
 import { Workload } from "./recorder/workload.ts"
@@ -40,11 +41,15 @@ describe("the mesh placement: a process per service, and two frontends more", ()
     await session.close()
   })
 
-  // kazoo's daily work and Curator's are long, and played to the other placements: here the recipes stand for both.
+  // kazoo's daily work and all of Curator's are long, and played to the other placements: here the recipes stand for both.
   it.each(clients.filter(({ name }) => isLong || !/Java|^kazoo$/.test(name)))(
     "serves $name",
     { timeout: 200_000 },
     ({ check: run }) => run(mesh.connect)
+  )
+
+  it.runIf(!isLong)("serves Curator's lock, leader latch, cache and barriers", { timeout: 200_000 }, () =>
+    javaClient(mesh.connect, "mutex", "leader-latch", "curator-cache", "barrier", "double-barrier")
   )
 
   it.each(["frontend", "session", "znode", "broadcast", "election"])(
