@@ -360,5 +360,35 @@ export const exhibits: ReadonlyArray<Exhibit> = [
     ],
     seed: 1,
     faults: [{ kind: "loss", at: 600, forMs: 2400, chance: 0.05 }]
+  },
+  {
+    name: "a reconfiguration that the old ensemble alone agrees on",
+    story: "what comes after it is committed without a quorum of those who are to decide from then on",
+    edits: [
+      {
+        file: "libs/zab/src/voting.ts",
+        fragment: "if (proposed === undefined || reached === undefined || reached < proposed.version) return reached",
+        replacement: "if (proposed === undefined || proposedAfter >= 0) return reached"
+      }
+    ],
+    seed: 2,
+    shape: { peers: 3, minutes: 0.1 }
+  },
+  {
+    name: "a peer that has lost its log votes",
+    story: "its store was corrupt and is empty now, and it helps somebody to lead who lacks what it had acknowledged",
+    edits: [
+      {
+        file: "libs/zab/src/state.ts",
+        fragment: "this.isRebuilding = recovered.rebuilding === true",
+        replacement: "this.isRebuilding = false"
+      }
+    ],
+    seed: 1,
+    faults: [
+      { kind: "crash", at: 450, forMs: 900, unit: 1 },
+      { kind: "crash", at: 1000, forMs: 10_000, unit: 0 },
+      { kind: "rotten log", at: 1000, forMs: 150, peer: 2, place: 1, crash: 1 }
+    ]
   }
 ]
