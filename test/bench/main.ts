@@ -39,8 +39,8 @@ const flags = {
     Flag.withDefault("server" as const)
   ),
   rounds: Flag.Int("rounds").pipe(
-    Flag.withDescription("With --versus, --compose or --tracing: turns of each"),
-    Flag.withDefault(3)
+    Flag.withDescription("With --versus or --compose (3), or --tracing (15): turns of each"),
+    Flag.optional
   ),
   op: Flag.Literals("op", operations).pipe(Flag.withDescription("What is asked"), Flag.withDefault("setData" as const)),
   sessions: Flag.Int("sessions").pipe(Flag.withDescription("Client sessions"), Flag.withDefault(30)),
@@ -54,8 +54,8 @@ const flags = {
   ),
   size: Flag.Int("size").pipe(Flag.withDescription("Bytes of a value"), Flag.withDefault(100)),
   nodes: Flag.Int("nodes").pipe(Flag.withDescription("Znodes that are read and written"), Flag.withDefault(100)),
-  seconds: Flag.Int("seconds").pipe(Flag.withDescription("How long is measured"), Flag.withDefault(10)),
-  warmup: Flag.Int("warmup").pipe(Flag.withDescription("Seconds before that"), Flag.withDefault(2)),
+  seconds: Flag.Int("seconds").pipe(Flag.withDescription("How long is measured: 10, with --tracing 2"), Flag.optional),
+  warmup: Flag.Int("warmup").pipe(Flag.withDescription("Seconds before that: 2, with --tracing 1"), Flag.optional),
   json: Flag.Boolean("json").pipe(Flag.withDescription("Print JSON only"), Flag.withDefault(false))
 }
 
@@ -67,13 +67,17 @@ const bench = Command.make(
     if (!(readRatio >= 0 && readRatio <= 1)) {
       return yield* new BenchError({ message: `--read-ratio ${options.readRatio} is not between 0 and 1` })
     }
-    const { nodes, outstanding, seconds, sessions, size, warmup } = options
-    if (Math.min(nodes, outstanding, seconds, sessions) < 1 || Math.min(size, warmup) < 0) {
+    const { nodes, outstanding, sessions, size } = options
+    // Many short turns are more alike, each with its neighbours, than a few long ones.
+    const seconds = Option.getOrElse(options.seconds, () => (options.tracing ? 2 : 10))
+    const warmup = Option.getOrElse(options.warmup, () => (options.tracing ? 1 : 2))
+    const rounds = Option.getOrElse(options.rounds, () => (options.tracing ? 15 : 3))
+    if (Math.min(nodes, outstanding, seconds, sessions, rounds) < 1 || Math.min(size, warmup) < 0) {
       return yield* new BenchError({ message: "counts and seconds must be positive" })
     }
     const common = { sessions, outstanding, readRatio, size, nodes, seconds, warmupSeconds: warmup }
     if (Option.isSome(options.versus)) {
-      const { placement, rounds } = options
+      const { placement } = options
       const say = (line: string) => (options.json ? undefined : console.log(line))
       say(machine())
       const comparisons = yield* attempt(() => versus({ ...common, placement, rounds, say }))
@@ -83,7 +87,7 @@ const bench = Command.make(
       return
     }
     if (options.tracing) {
-      const { placement, rounds } = options
+      const { placement } = options
       const say = (line: string) => (options.json ? undefined : console.log(line))
       say(machine())
       const costs = yield* attempt(() => tracingCosts({ ...common, placement, rounds, say }))
@@ -93,7 +97,6 @@ const bench = Command.make(
       return
     }
     if (options.compose) {
-      const { rounds } = options
       const say = (line: string) => (options.json ? undefined : console.log(line))
       say(machine())
       const measured = yield* attempt(() => scaling({ ...common, rounds, say }))

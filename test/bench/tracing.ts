@@ -1,32 +1,37 @@
-/** What tracing costs: the same servers with and without, under the same load in turn. */
+/**
+ * What tracing costs: the same servers with and without, under the same load in short turns. What is compared is the CPU time
+ * that the servers take for a request: of two neighbouring turns it is alike even on a machine that others use, where
+ * throughput is what they leave.
+ */
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { ensureTools } from "../setup/packages.ts"
 import { Ensemble, Servers } from "../setup/zkmesh.ts"
-import { cpuSecondsOf } from "./cpu.ts"
 import { median, runLoad, show, thousands } from "./run.ts"
 import { type Load, parseServers, type Result } from "./spec.ts"
 
-export interface TracingOptions extends Omit<Load, "servers" | "root" | "op"> {
+export interface TracingOptions extends Omit<Load, "servers" | "root" | "op" | "pids"> {
   readonly placement: "server" | "ensemble"
   readonly rounds: number
   readonly say: (line: string) => void
-}
-
-interface Turn {
-  readonly result: Result
-  /** CPU seconds of all server processes; undefined if the system does not say. */
-  readonly cpuSeconds: number | undefined
 }
 
 export interface Cost {
   readonly load: string
   /** How much is traced. */
   readonly name: string
-  readonly turns: ReadonlyArray<Turn>
+  readonly turns: ReadonlyArray<Result>
   /** Medians over the rounds, compared with the servers that cannot trace at all: 0.01 is one percent. */
   readonly throughputLoss: number
-  readonly cpuGain: number | undefined
+  /** CPU time of the servers per request; undefined if the system does not say. */
+  readonly cpu: Difference | undefined
+}
+
+/** A share, and between which ones it lies with 95 % confidence: so far apart are the rounds. */
+export interface Difference {
+  readonly median: number
+  readonly from: number
+  readonly to: number
 }
 
 interface Contestant {
@@ -45,6 +50,7 @@ const settings = (collector: string): ReadonlyArray<readonly [string, ReadonlyAr
   return [
     [BASE, ["telemetry.traces=false"]],
     ["off", []],
+    ["tail", [endpoint, "telemetry.traces.ratio=0"]],
     ["1 %", [endpoint, "telemetry.traces.ratio=0.01"]],
     ["1 % unbound", [endpoint, "telemetry.traces.ratio=0.01", unbound]],
     ["100 %", [endpoint, "telemetry.traces.ratio=1", unbound]]
@@ -75,13 +81,6 @@ const startContestant = async (
   return { name, connect: servers.connect, pids, stop: () => servers.stop() }
 }
 
-const measure = async ({ connect, pids }: Contestant, load: Omit<Load, "servers">): Promise<Turn> => {
-  const before = cpuSecondsOf(pids)
-  const result = await runLoad({ ...load, servers: parseServers(connect) })
-  const after = cpuSecondsOf(pids)
-  return { result, cpuSeconds: before === undefined || after === undefined ? undefined : after - before }
-}
-
 export async function tracingCosts(options: TracingOptions): Promise<ReadonlyArray<Cost>> {
   const { placement, rounds, say, ...common } = options
   if (placement === "server") ensureTools(["nats"], say)
@@ -94,8 +93,14 @@ export async function tracingCosts(options: TracingOptions): Promise<ReadonlyArr
       contestants.push(await startContestant(name, placement, lines))
     }
     const costs: Array<Cost> = []
-    for (const op of ["setData", "getData"] as const) {
-      costs.push(...(await compare({ ...common, op, root: "/bench" }, contestants, rounds, say)))
+    const lone = { sessions: 1, outstanding: 1 }
+    const loads = [
+      ["setData", { ...common, op: "setData" }],
+      ["getData", { ...common, op: "getData" }],
+      ["setData 1×1", { ...common, ...lone, op: "setData" }]
+    ] as const
+    for (const [name, load] of loads) {
+      costs.push(...(await compare(name, { ...load, root: "/bench" }, contestants, rounds, say)))
     }
     return costs
   } finally {
@@ -106,57 +111,103 @@ export async function tracingCosts(options: TracingOptions): Promise<ReadonlyArr
 }
 
 async function compare(
+  name: string,
   load: Omit<Load, "servers">,
   contestants: ReadonlyArray<Contestant>,
   rounds: number,
   say: (line: string) => void
 ): Promise<ReadonlyArray<Cost>> {
-  const turns = new Map<string, Array<Turn>>(contestants.map(({ name }) => [name, []]))
+  const turns = new Map<string, Array<Result>>(contestants.map((one) => [one.name, []]))
   // The first turn of each is thrown away: they run on a just-in-time compiler.
   for (let round = 0; round <= rounds; round++) {
-    // Whoever goes first in a round goes last in the next.
-    const order = contestants.map((_, i) => contestants[(i + round) % contestants.length]!)
-    for (const one of order) {
-      const turn = await measure(one, load)
-      say(`${load.op.padEnd(8)} ${one.name.padEnd(10)} ${round === 0 ? "(warm-up) " : ""}${show(turn.result)}`)
+    // Round by round another one goes first, forwards and backwards in turn: nobody always follows the same one.
+    const turned = contestants.map((_, i) => contestants[(i + round) % contestants.length]!)
+    for (const one of round % 2 === 0 ? turned : turned.reverse()) {
+      const turn = await runLoad({ ...load, servers: parseServers(one.connect), pids: one.pids })
+      const cpu = cpuOf(turn)
+      const took = cpu === undefined ? "" : `   ${micros(cpu)} of CPU`
+      say(`${name.padEnd(12)} ${one.name.padEnd(12)} ${round === 0 ? "(warm-up) " : ""}${show(turn)}${took}`)
       if (round > 0) turns.get(one.name)!.push(turn)
     }
   }
   const base = turns.get(BASE)!
-  return [...turns].map(([name, of]) => ({ load: load.op, name, turns: of, ...difference(base, of) }))
+  return [...turns].map(([tracing, of]) => ({ load: name, name: tracing, turns: of, ...difference(base, of) }))
 }
 
 /** Round by round, since the machine's other work falls on a whole round. */
-const difference = (base: ReadonlyArray<Turn>, of: ReadonlyArray<Turn>) => {
-  const throughput = of.map((turn, i) => 1 - turn.result.perSecond / base[i]!.result.perSecond)
+const difference = (base: ReadonlyArray<Result>, of: ReadonlyArray<Result>) => {
+  const throughput = of.map((turn, i) => 1 - turn.perSecond / base[i]!.perSecond)
   const cpu = of.flatMap((turn, i) => {
-    const [own, theirs] = [cpuPerRequest(turn), cpuPerRequest(base[i]!)]
+    const [own, theirs] = [cpuOf(turn), cpuOf(base[i]!)]
     return own === undefined || theirs === undefined ? [] : [own / theirs - 1]
   })
-  return { throughputLoss: median(throughput), cpuGain: cpu.length === 0 ? undefined : median(cpu) }
+  return { throughputLoss: median(throughput), cpu: cpu.length === 0 ? undefined : between(cpu) }
 }
 
-const cpuPerRequest = ({ result, cpuSeconds }: Turn): number | undefined =>
-  cpuSeconds === undefined ? undefined : cpuSeconds / result.requests
+/** The median, and the two values that it lies between with 95 % confidence, whatever their distribution. */
+export const between = (values: ReadonlyArray<number>): Difference => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const { length } = sorted
+  // By chance fewer than k of n values are below the median as often as fewer than k of n coins show heads.
+  let outside = 0
+  let heads = 1 / 2 ** length
+  let k = 0
+  for (; k < length / 2 && outside + heads <= 0.025; k++) {
+    outside += heads
+    heads *= (length - k) / (k + 1)
+  }
+  const first = Math.max(0, k - 1)
+  return { median: median(sorted), from: sorted[first]!, to: sorted[length - 1 - first]! }
+}
+
+/** CPU seconds of all servers together for a request. */
+const cpuOf = ({ requests, serverCpuSeconds }: Result): number | undefined =>
+  serverCpuSeconds === undefined || requests === 0 ? undefined : serverCpuSeconds / requests
+
+const micros = (seconds: number): string => `${(seconds * 1e6).toFixed(seconds < 1e-4 ? 2 : 0)} µs`
 
 const percent = (share: number): string => `${share < 0 ? "−" : "+"}${(Math.abs(share) * 100).toFixed(1)} %`
 
+/** What tracing may cost, in CPU time per request: without a trace, and for those that are traced within their bounds. */
+const LIMITS = new Map([
+  ["off", 0.01],
+  ["tail", 0.05],
+  ["1 %", 0.05]
+])
+
+/** Of fewer turns nothing can be said with that confidence. */
+const LEAST_ROUNDS = 6
+
+const verdict = (name: string, rounds: number, cpu: Difference | undefined): string => {
+  const limit = LIMITS.get(name)
+  if (limit === undefined || cpu === undefined) return ""
+  const most = `at most ${limit * 100} %`
+  if (rounds >= LEAST_ROUNDS && cpu.to <= limit) return `${most}: yes`
+  return rounds >= LEAST_ROUNDS && cpu.from > limit ? `${most}: no` : `${most}: not shown by so few rounds`
+}
+
 /** The table that `--tracing` ends with. */
 export const costTable = (costs: ReadonlyArray<Cost>): Array<string> => [
-  ["load", "tracing", "throughput", "difference", "CPU per request"]
+  ["load", "tracing", "throughput", "", "CPU/request", "", "95 % confidence", ""]
     .map((title, i) => title.padEnd(WIDTHS[i]!))
-    .join(""),
-  ...costs.map(({ load, name, turns, throughputLoss, cpuGain }) =>
-    [
+    .join("")
+    .trimEnd(),
+  ...costs.map(({ load, name, turns, throughputLoss, cpu }) => {
+    const taken = turns.flatMap((turn) => cpuOf(turn) ?? [])
+    const isBase = name === BASE || cpu === undefined
+    return [
       load,
       name,
-      `${thousands(median(turns.map((turn) => turn.result.perSecond)))}/s`,
+      `${thousands(median(turns.map((turn) => turn.perSecond)))}/s`,
       name === BASE ? "" : percent(-throughputLoss),
-      name === BASE || cpuGain === undefined ? "" : percent(cpuGain)
+      taken.length === 0 ? "" : micros(median(taken)),
+      isBase ? "" : percent(cpu.median),
+      isBase ? "" : `${percent(cpu.from)} … ${percent(cpu.to)}`,
+      verdict(name, turns.length, cpu)
     ]
       .map((cell, i) => cell.padEnd(WIDTHS[i]!))
       .join("")
       .trimEnd()
-  )
+  })
 ]
-const WIDTHS = [10, 13, 14, 12, 0]
+const WIDTHS = [13, 13, 14, 10, 13, 10, 20, 0]
