@@ -307,7 +307,7 @@ export class Mesh {
 
   /** Resolves once every peer serves, each at its own frontend, and the extra frontends do. */
   async serving(): Promise<void> {
-    await servingThemselves(this.ground.ports, 60_000)
+    await servingThemselves(this.ground.ports, 120_000)
     await serving(this.frontends.map((one) => one.port))
   }
 

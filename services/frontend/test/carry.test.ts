@@ -245,6 +245,20 @@ describe("what a client watches", () => {
     assert.deepEqual(registered(one), { data: ["/other"], child: ["/dir"] })
   })
 
+  it("is told of together with its own writes, in the order of zxids", () => {
+    const one = carry()
+    done(one, read(OpCode.getData, "/a", true))
+    const [first, second, next] = [write(), write(), read(OpCode.getData, "/b", false)]
+    for (const asked of [first, second, next]) one.asked(asked)
+    resumed(one, 2)
+    assert.deepEqual(one.release(joined(reply(first.xid, 0, 120), reply(second.xid, 0, 140))), [])
+    const changed = (zxid: number) => event(EventType.NodeDataChanged, "/a", zxid)
+    const told = one.release(joined(changed(110), changed(120), changed(130), changed(150), reply(-8, 0, 200)))
+    assert.deepEqual(xids(told), [-1, -1, first.xid, -1, second.xid, -1])
+    assert.deepEqual(zxids(told), [110, 120, 120, 130, 140, 150])
+    assert.isFalse(one.isSettling)
+  })
+
   it("may be what it cannot be told of any more", () => {
     const one = carry()
     done(one, read(OpCode.getData, "/a", true))

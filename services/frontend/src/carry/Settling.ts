@@ -3,7 +3,8 @@
  * leaves in the order in which the client asked.
  *
  * First come the answers to writes of the earlier connection that are in the log. Then the missed events, with the answer
- * to the registration of the watches, which the client has not asked for; then what was asked again.
+ * to the registration of the watches, which the client has not asked for; then what was asked again. The client is told
+ * of its writes and the events in the order of their zxids, and of what it reads behind the events that it has missed.
  */
 import type { ClientRequest } from "@zkmesh/messages"
 import type { Zxid } from "@zkmesh/numbers"
@@ -33,6 +34,8 @@ export class Settling {
   /** Their answers, as far as they have come. */
   private replies = new Fifo<Uint8Array>()
   private isRegistering = false
+  /** The events that it has missed, until the answer to the registration has come. */
+  private missed = new Fifo<{ readonly bytes: Uint8Array; readonly zxid: Zxid }>()
   /** What the client was told last. */
   private zxid: Zxid = 0
 
@@ -70,13 +73,16 @@ export class Settling {
       const frame = bytes.subarray(walk.start, walk.end)
       if (walk.isEvent) {
         this.asker.happened(walk.eventType, walk.eventPath, walk.zxid)
-        told.push({ bytes: frame, answers: 0 })
+        if (this.isRegistering) this.missed.push({ bytes: frame, zxid: walk.zxid })
+        else told.push({ bytes: frame, answers: 0 })
         continue
       }
       if (!this.hasAnswers) this.replies.push(frame)
       else if (this.isRegistering) {
         if (walk.err !== 0) return undefined
         this.isRegistering = false
+        this.catchUp(told)
+        this.tellMissed(told, Number.POSITIVE_INFINITY)
       } else told.push(this.answer(frame, walk))
       if (!this.isRegistering) this.catchUp(told)
     }
@@ -97,6 +103,7 @@ export class Settling {
       const bytes = replies.shift()!
       const walk = new FrameWalk(bytes)
       walk.next()
+      this.tellMissed(told, walk.zxid)
       logged.shift()
       asker.answered(this.oldest(), walk.err, walk.zxid, false)
       // A read that it has overtaken has shown what is newer. As of an earlier zxid, the client could go back behind that.
@@ -104,6 +111,12 @@ export class Settling {
       if (!isOvertaken) this.zxid = walk.zxid
       told.push({ bytes: isOvertaken ? withZxid(bytes, this.zxid) : bytes, answers: 1 })
     }
+  }
+
+  /** Tells of what has happened up to a zxid: events and the answers to writes come in the order of their zxids. */
+  private tellMissed(told: Array<Told>, upTo: Zxid): void {
+    const { missed } = this
+    while (missed.length > 0 && missed.peek()!.zxid <= upTo) told.push({ bytes: missed.shift()!.bytes, answers: 0 })
   }
 
   private oldest(): ClientRequest {
