@@ -1,5 +1,5 @@
 import * as SchemaAST from "effect/SchemaAST"
-import { IGNORED, REFUSED } from "./foreign.ts"
+import { IGNORED } from "./foreign.ts"
 import { type About, Knobs } from "./knobs.ts"
 import { variableOf } from "./sources.ts"
 
@@ -56,7 +56,5 @@ export const describeText = (): string => {
   }
   lines.push("", "Accepted without effect, as each says once in the log:")
   for (const { why, keys } of IGNORED) lines.push(`  ${why}:`, `      ${keys.join(" ")}`)
-  lines.push("", "Refused, because ignoring them would break what they promise:")
-  for (const { why, keys } of REFUSED) lines.push(`  ${why}:`, `      ${keys.join(" ")}`)
   return lines.join("\n")
 }

@@ -93,7 +93,7 @@ const authentication = {
     mapped("path", "a JAAS file, as for java.security.auth.login.config: the users of its Server section may use SASL")
   ),
   "sasl.users": maybe(words, ours("user:password list", "such users without a file, or beside it")),
-  superUser: maybe(words, mapped("list", "SASL users who may do everything (ZooKeeper's superUser and superUser.N)")),
+  superUser: maybe(words, mapped("list", "SASL users who may do everything, with those of superUser.N")),
   "SASLAuthenticationProvider.superPassword": maybe(text, zookeeper("text", "the password of the SASL user super")),
   sessionRequireClientSASLAuth: knob(
     flag,

@@ -1,6 +1,6 @@
 /**
  * What ZooKeeper knows and this system does not act on. Such a key is accepted, so that a zoo.cfg can be used as it is,
- * and reported once; but one that cannot be ignored without breaking what its configuration promises is refused.
+ * and reported once.
  */
 
 export interface Foreign {
@@ -10,6 +10,30 @@ export interface Foreign {
 
 /** A key that ends in `*` stands for all that begin so; `N` stands for a number. */
 export const IGNORED: ReadonlyArray<Foreign> = [
+  {
+    why: "peers meet over the bus: nats.tls.ca has it speak TLS",
+    keys: ["sslQuorum", "portUnification", "ssl.quorum.*"]
+  },
+  {
+    why: "peers meet over the bus: nats.user, nats.token or nats.tls.cert prove who they are",
+    keys: ["quorum.auth.*"]
+  },
+  {
+    why: "Kerberos is not spoken: clients prove who they are by SASL's DIGEST-MD5 or by a certificate",
+    keys: ["kerberos.*", "letAnySaslUserDoX"]
+  },
+  {
+    why: "the server.N lines say who votes",
+    keys: ["peerType"]
+  },
+  {
+    why: "whoever leads serves clients, too; frontends without a peer of their own spread clients over all",
+    keys: ["leaderServes"]
+  },
+  {
+    why: "the leader checks every write before it takes a zxid of its own",
+    keys: ["enableEagerACLCheck"]
+  },
   {
     why: "TLS is Node's (OpenSSL), not a Java provider's",
     keys: ["fips-mode", "ssl.*"]
@@ -43,7 +67,7 @@ export const IGNORED: ReadonlyArray<Foreign> = [
   },
   {
     why: "every acknowledged write is durable before its acknowledgement, and what has queued leaves together",
-    keys: ["forceSync", "flushDelay", "maxWriteQueuePollTime", "maxBatchSize", "fsync.warningthresholdms"]
+    keys: ["forceSync", "flushDelay", "maxWriteQueuePollTime", "maxBatchSize"]
   },
   {
     why: "peers meet over the bus, not over sockets of their own",
@@ -51,11 +75,7 @@ export const IGNORED: ReadonlyArray<Foreign> = [
       "observerMasterPort",
       "observerMaster.sizeLimit",
       "quorumListenOnAllIPs",
-      "sslQuorum",
-      "portUnification",
-      "ssl.quorum.*",
       "multiAddress.*",
-      "quorum.auth.*",
       "quorum.cnxn.threads.size",
       "cnxTimeout",
       "quorumCnxnTimeoutMs",
@@ -103,17 +123,14 @@ export const IGNORED: ReadonlyArray<Foreign> = [
   },
   {
     why: "always on here",
-    keys: ["skipACL", "digest.enabled", "closeSessionTxn.enabled", "electionAlg", "peerType", "leaderServes"]
+    keys: ["digest.enabled", "closeSessionTxn.enabled", "electionAlg"]
   },
   {
     why: "not offered by this version",
     keys: [
       "authProvider.*",
-      "kerberos.*",
-      "letAnySaslUserDoX",
       "emulate353TTLNodes",
       "znode.container.*",
-      "enableEagerACLCheck",
       "admin.*",
       "audit.impl.class",
       "oraclePath",
@@ -124,17 +141,9 @@ export const IGNORED: ReadonlyArray<Foreign> = [
   }
 ]
 
-/** Ignoring one of these would open what the operator meant to close, or change who makes a quorum. */
-export const REFUSED: ReadonlyArray<Foreign> = [{ why: "write superUser as one list", keys: ["superUser.N"] }]
-
-/** What becomes of a key that is ZooKeeper's but none of ours; undefined if ZooKeeper does not know it either. */
-export const foreign = (key: string): { readonly kind: "ignored" | "refused"; readonly why: string } | undefined => {
-  const refused = REFUSED.find((entry) => entry.keys.some((pattern) => matches(pattern, key)))
-  const ignored = IGNORED.find((entry) => entry.keys.some((pattern) => matches(pattern, key)))
-  if (ignored !== undefined) return { kind: "ignored", why: ignored.why }
-  if (refused === undefined) return undefined
-  return { kind: "refused", why: refused.why }
-}
+/** Why a key that is ZooKeeper's has no effect here; undefined if ZooKeeper does not know it either. */
+export const foreign = (key: string): string | undefined =>
+  IGNORED.find((entry) => entry.keys.some((pattern) => matches(pattern, key)))?.why
 
 const matches = (pattern: string, key: string): boolean => {
   if (pattern.endsWith("*")) return key.startsWith(pattern.slice(0, -1))

@@ -105,6 +105,7 @@ const read = (sources: Sources): Config => {
   const postgresUrls = new Map<Sid, string>()
   const groups = new Map<number, ReadonlyArray<Sid>>()
   const weights = new Map<Sid, number>()
+  const superUsers: Array<string> = []
   for (const entry of entries.values()) {
     const { key, value, source } = entry
     if (Object.hasOwn(Knobs.fields, key)) encoded[key] = value
@@ -114,9 +115,11 @@ const read = (sources: Sources): Config => {
       servers.set(server.sid, server)
     } else if (/^group\.\d+$/.test(key)) groups.set(Number(key.slice(6)), value.split(":").map(Number))
     else if (/^weight\.\d+$/.test(key)) weights.set(Number(key.slice(7)), Number(value))
+    else if (/^superUser\.\d+$/.test(key)) superUsers.push(value)
     else if (isFamily(key)) postgresUrls.set(Number(key.slice("postgres.url.".length)), value)
     else judgeForeign(entry, notices)
   }
+  if (superUsers.length > 0) encoded["superUser"] = [encoded["superUser"] ?? "", ...superUsers].join(",")
   const knobs = decode(encoded, entries)
   const config: Config = {
     knobs,
@@ -186,13 +189,12 @@ const membersOnly = (file: { readonly name: string; readonly text: string }, kno
 }
 
 const judgeForeign = ({ key, value, source }: Entry, notices: Array<string>): void => {
-  const verdict = foreign(key)
-  if (verdict?.kind === "refused") throw new ConfigError({ key, reason: verdict.why, source })
-  if (verdict?.kind === "ignored") {
+  const why = foreign(key)
+  if (why !== undefined) {
     if (key === "electionAlg" && value !== "3") {
       throw new ConfigError({ key, reason: "only 3 (FastLeaderElection) exists", source })
     }
-    notices.push(`${source}: ${key} has no effect: ${verdict.why}`)
+    notices.push(`${source}: ${key} has no effect: ${why}`)
     return
   }
   const bare = key.startsWith("zookeeper.") ? key.slice("zookeeper.".length) : undefined

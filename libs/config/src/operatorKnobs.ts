@@ -1,6 +1,6 @@
 /** The knobs of the operator's surface: the admin server, metrics, the audit log, what the log keeps. */
 import * as Schema from "effect/Schema"
-import { count, flag, knob, mapped, maybe, port, text, zookeeper } from "./knob.ts"
+import { count, flag, knob, mapped, maybe, port, positive, text, zookeeper } from "./knob.ts"
 
 const PROVIDERS = "org.apache.zookeeper.metrics"
 
@@ -70,6 +70,11 @@ export const operatorKnobs = {
   ...admin,
   ...metrics,
   "audit.enable": knob(flag, "false", zookeeper("true or false", "who did what is written to the log")),
+  "fsync.warningthresholdms": knob(
+    positive,
+    "1000",
+    zookeeper("ms", "a commit of the log that takes longer is warned of")
+  ),
   "autopurge.purgeInterval": knob(
     count,
     "1",

@@ -157,3 +157,25 @@ group("the description", () => {
     for (const knob of knobs) assert.include(describeMarkdown(), `\`${knob.key}\``)
   })
 })
+
+it.effect("joins superUser and every superUser.N", () =>
+  Effect.gen(function* () {
+    const text = "superUser=a,b\nsuperUser.1=c\nsuperUser.7=d"
+    const { knobs, notices } = yield* readConfig({ file: { name: "zoo.cfg", text } })
+    assert.deepStrictEqual(knobs.superUser, ["a", "b", "c", "d"])
+    assert.deepStrictEqual(notices, [])
+    const one = yield* readConfig({ file: { name: "zoo.cfg", text: "superUser.3=c" } })
+    assert.deepStrictEqual(one.knobs.superUser, ["c"])
+  })
+)
+
+it.effect("says of a security setting that means nothing here what takes its place", () =>
+  Effect.gen(function* () {
+    const text = "sslQuorum=true\nquorum.auth.enableSasl=true\nkerberos.removeRealmFromPrincipal=true"
+    const { notices } = yield* readConfig({ file: { name: "zoo.cfg", text } })
+    assert.lengthOf(notices, 3)
+    for (const [index, place] of ["nats.tls.ca", "nats.tls.cert", "DIGEST-MD5"].entries()) {
+      assert.include(notices[index], place)
+    }
+  })
+)

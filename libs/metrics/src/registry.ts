@@ -13,7 +13,7 @@ import { Counter, Distribution, Family, Summary } from "./instruments.ts"
 export type Readings = {
   readonly [N in NameOf<"gauge" | "counter">]?: number | undefined
 } & {
-  readonly [N in NameOf<"gauges">]?: Readonly<Record<string, number>> | undefined
+  readonly [N in NameOf<"gauges" | "counters">]?: Readonly<Record<string, number>> | undefined
 }
 
 type Instrument = Counter | Summary | Distribution | Family<Counter> | Family<Summary> | Family<Distribution>

@@ -131,7 +131,7 @@ class Shell {
     this.tracing = parts.tracing
     this.metrics = parts.metrics
     this.statistics = new Statistics(parts.metrics, context.wallClock, context.now())
-    const writer = new Writer(store, scope, this.statistics, context.now, parts.tracing)
+    const writer = new Writer(store, scope, this.statistics, context.now, options.slowCommitMs ?? 1000, parts.tracing)
     this.writes = new Lane(writer.perform, context.pipe)
     this.reads = new Lane(new Reader(store, scope).perform, context.pipe)
     const { self } = context
@@ -230,14 +230,9 @@ class Shell {
       for (const message of event.messages) {
         this.tracing?.fromZnode(message, now)
         peer.step(now, { _tag: "FromZnode", link, message })
-        if (message._tag === "Reset") this.reset()
+        if (message._tag === "Reset") this.metrics.reset()
       }
     }
-  }
-
-  private reset(): void {
-    this.metrics.reset()
-    this.report()
   }
 
   private takeLearner(now: number, event: LearnerEvent): void {

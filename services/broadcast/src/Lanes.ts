@@ -50,20 +50,33 @@ export class Lane<Op> {
   }
 }
 
+/** As ZooKeeper warns of its disk. */
+const warnOfSlow = (ms: number, count: number): Effect.Effect<void> =>
+  Effect.logWarning(`a commit of the log took ${Math.round(ms)} ms (${count} transactions): the database is slow`)
+
 /** Carries out what changes the log or the epochs. */
 export class Writer {
   private readonly store: Store
   private readonly scope: Scope.Scope
   private readonly statistics: Statistics
   private readonly now: () => number
+  private readonly slowMs: number
   private readonly tracing: BroadcastTracing | undefined
   private restoring: { readonly scope: Scope.Closeable; readonly restore: Restore } | undefined
 
-  constructor(store: Store, scope: Scope.Scope, statistics: Statistics, now: () => number, tracing?: BroadcastTracing) {
+  constructor(
+    store: Store,
+    scope: Scope.Scope,
+    statistics: Statistics,
+    now: () => number,
+    slowMs: number,
+    tracing?: BroadcastTracing
+  ) {
     this.store = store
     this.scope = scope
     this.statistics = statistics
     this.now = now
+    this.slowMs = slowMs
     this.tracing = tracing
   }
 
@@ -74,11 +87,12 @@ export class Writer {
       case "Append": {
         const startedAt = this.now()
         const since = this.statistics.appending(startedAt)
-        return Effect.map(store.append(op.batch), () => {
+        return Effect.flatMap(store.append(op.batch), () => {
           const endedAt = this.now()
           this.statistics.appended(op.batch, since, startedAt, endedAt)
           this.tracing?.log.appends(op.batch, startedAt, endedAt)
-          return stored
+          const tookMs = endedAt - startedAt
+          return tookMs < this.slowMs ? Effect.succeed(stored) : Effect.as(warnOfSlow(tookMs, op.batch.count), stored)
         })
       }
       case "SetConfiguration":

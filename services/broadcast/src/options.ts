@@ -23,6 +23,8 @@ export interface BroadcastServiceOptions {
   readonly commitLingerMs?: number
   /** How long a voter whose word is not needed may wait for more to append at a time, ms: 0 not at all, default 5. */
   readonly appendLingerMs?: number
+  /** A commit of the log that takes longer is warned of, ms: default 1000. */
+  readonly slowCommitMs?: number
 }
 
 const MiB = 1 << 20

@@ -44,7 +44,8 @@ export const peerSettings = ({ knobs, membership }: Config, sid: Sid, { voters, 
       logRetain: knobs["autopurge.purgeInterval"] === 0 ? 0 : knobs["log.retain"],
       windowBytes: knobs["broadcast.windowBytes"],
       commitLingerMs: knobs["broadcast.commitLingerMs"],
-      appendLingerMs: knobs["broadcast.appendLingerMs"]
+      appendLingerMs: knobs["broadcast.appendLingerMs"],
+      slowCommitMs: knobs["fsync.warningthresholdms"]
     },
     znode: {
       sid,

@@ -1,6 +1,6 @@
 import { ownedBy } from "./declare.ts"
 
-const { gauge, counter, summary, distribution } = ownedBy("frontend")
+const { gauge, counter, counters, summary, distribution } = ownedBy("frontend")
 
 /** What the doors of clients measure. */
 export const FRONTEND = {
@@ -25,6 +25,7 @@ export const FRONTEND = {
   connection_request_count: counter("requests", "sessions asked for, new or attached again"),
   connection_rejected: counter("connections", "connections turned away because of a limit"),
   connection_drop_count: counter("connections", "connections ended by the server"),
+  connection_drops: counters("connections", "connections ended by the server, by reason"),
   connection_revalidate_count: counter("requests", "sessions that clients asked to be attached to again"),
   sessionless_connections_expired: counter(
     "connections",

@@ -99,6 +99,17 @@ export class Frontends {
     return sum
   }
 
+  private dropsByReason(): Readonly<Record<string, number>> {
+    const sums: Record<string, number> = {}
+    for (const { statistics } of this.all) {
+      for (const [reason, count] of statistics.drops) {
+        const name = reason.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+        sums[name] = (sums[name] ?? 0) + count
+      }
+    }
+    return sums
+  }
+
   /** The peer to speak for. One that is between two leaders keeps its clients, but has no mode that it could tell. */
   get settled(): { readonly frontend: Frontend; readonly peer: Peer } | undefined {
     for (const frontend of this.all) {
@@ -185,6 +196,7 @@ export class Frontends {
       connection_revalidate_count: totals.revalidations,
       connection_rejected: this.drops("tooManyConnections", "throttled"),
       connection_drop_count: this.drops(),
+      connection_drops: this.dropsByReason(),
       sessionless_connections_expired: this.drops("sessionless"),
       cnxn_closed_without_zk_server_running: this.drops("notServing"),
       bytes_received_count: totals.bytesReceived,
