@@ -33,7 +33,7 @@ export const connectString = (ports: ReadonlyArray<number>): string =>
   ports.map((port) => `127.0.0.1:${port}`).join(",")
 
 /** Resolves once every port serves clients, with its mode. */
-export async function serving(ports: ReadonlyArray<number>, timeoutMs = 30_000): Promise<Array<string>> {
+export async function serving(ports: ReadonlyArray<number>, timeoutMs = 90_000): Promise<Array<string>> {
   return Promise.all(ports.map((port) => eventually(() => mode(port), `a serving peer at ${port}`, timeoutMs)))
 }
 
