@@ -132,7 +132,7 @@ export class Faults {
   private replace(owner: string, forMs: number, database: MemoryDatabase): void {
     if (!this.isDispensable(owner)) return
     const { history } = this.world
-    this.world.observer.count("fault: database replaced")
+    this.world.observer.count("fault", "database replaced")
     const units = this.unitsOf(owner)
     for (const unit of units) {
       unit.kill()
@@ -169,7 +169,7 @@ export class Faults {
     const hasStruck =
       kind === "rotten log" ? disk.rot.strikeLog(disk.database, place) : disk.rot.strikeTree(disk.database)
     if (!hasStruck) return
-    observer.count(`rot: ${kind === "rotten log" ? "a row of the log" : "a row of the checkpoint"}`)
+    observer.count("rot", kind === "rotten log" ? "a row of the log" : "a row of the checkpoint")
     if (crash === 1) for (const unit of this.unitsOf(`peer.${own}`)) this.crash(unit, forMs)
   }
 
@@ -179,13 +179,13 @@ export class Faults {
     const { owner } = unit.part
     const disk = disks.get(owner)!
     if (!disk.rot.isIn(disk.database)) {
-      observer.count("rot: a store is set aside")
+      observer.count("rot", "a store is set aside")
       // Whoever else has it open loses it.
       for (const other of this.unitsOf(owner)) if (other !== unit && other.isUp) this.crash(other, 1)
       return
     }
     // The others are too few by now: it has to be repaired by hand.
-    observer.count("rot: a store is repaired by hand")
+    observer.count("rot", "a store is repaired by hand")
     timeline.after(200, () => disk.rot.clear())
   }
 
@@ -212,7 +212,7 @@ export class Faults {
     this.asked.add(target)
     clients[client]!.ask(reconfigTo(history.configuration, target, whole === 1), ({ err }) => {
       this.asked.delete(target)
-      observer.count(`reconfiguration: answered ${err}`)
+      observer.count("reconfiguration", `answered ${err}`)
     })
   }
 

@@ -32,7 +32,9 @@ export const perform = (schedule: Schedule, cast: Cast): Result => {
     failure,
     digest: world.observer.digest,
     coverage: world.observer.coverage,
-    story: world.observer.story,
+    get story() {
+      return world.observer.story
+    },
     transactions: world.history.txns.length,
     answers: world.clients.reduce((sum, client) => sum + client.answers, 0),
     virtualMs: world.timeline.now

@@ -51,11 +51,11 @@ export class World {
     for (const sid of this.sids) {
       const random = Random.of(schedule.seed, `disk ${sid}`)
       const disk = new SimDisk(this.timeline, random, new MemoryDatabase())
-      disk.onRebuilt = () => this.observer.count("rot: a peer is rebuilt")
+      disk.onRebuilt = () => this.observer.count("rot", "a peer is rebuilt")
       this.disks.set(`peer.${sid}`, disk)
     }
     const databases = new Map(this.sids.map((sid) => [sid, () => this.disks.get(`peer.${sid}`)!.database]))
-    this.zab = new ZabChecks(this.history, databases, (what) => this.observer.count(what))
+    this.zab = new ZabChecks(this.history, databases, (group, what) => this.observer.count(group, what))
     const expiry = new ExpiryChecks(1 / (1 + 2 * MAX_DRIFT))
     this.observer = new Observer(this.timeline, this.zab, expiry, {
       carried: (session) => {
@@ -82,7 +82,7 @@ export class World {
     const { faults } = this
     for (const fault of schedule.faults) {
       timeline.after(fault.at, () => {
-        observer.count(`fault: ${fault.kind}`)
+        observer.count("fault", fault.kind)
         faults.strike(fault)
       })
     }
@@ -134,7 +134,7 @@ export class World {
         if (level === "Error" || level === "Fatal") this.fail("logged", `${process.name}: ${text}`)
       },
       failed: (unit, reason) => {
-        observer.count("unit: built again")
+        observer.count("unit", "built again")
         observer.tell(unit.part.name, "log", `has ended: ${reason}`)
         if (!EXPECTED.some((expected) => reason.includes(expected))) this.fail("ended", `${unit.part.name}: ${reason}`)
       },

@@ -10,7 +10,7 @@ import { Violation } from "./violation.ts"
 
 export class ZabChecks {
   private readonly history: History
-  private readonly count: (what: string) => void
+  private readonly count: (group: string, what: string) => void
   private readonly databases: ReadonlyMap<Sid, () => MemoryDatabase>
   private readonly proposed = new Map<Zxid, number>()
   private readonly leaders = new Map<number, Sid>()
@@ -22,7 +22,11 @@ export class ZabChecks {
   private readonly digests = new Map<Zxid, { readonly sid: Sid; readonly digest: number }>()
 
   /** `count` is told of what is worth knowing that a run has reached. */
-  constructor(history: History, databases: ReadonlyMap<Sid, () => MemoryDatabase>, count: (what: string) => void) {
+  constructor(
+    history: History,
+    databases: ReadonlyMap<Sid, () => MemoryDatabase>,
+    count: (group: string, what: string) => void
+  ) {
     this.history = history
     this.databases = databases
     this.count = count
@@ -146,9 +150,9 @@ export class ZabChecks {
   private reconfigures({ zxid, configuration }: Txn): void {
     const before = this.history.configuration.quorum.voters
     const { voters } = configuration!.quorum
-    this.count(`reconfiguration: from ${before.size} to ${voters.size} voters`)
-    if (!voters.has(this.leaders.get(epochOf(zxid)) ?? 0)) this.count("reconfiguration: the leader is removed")
-    if ([...voters].every((sid) => !before.has(sid))) this.count("reconfiguration: nobody is left")
+    this.count("reconfiguration", `from ${before.size} to ${voters.size} voters`)
+    if (!voters.has(this.leaders.get(epochOf(zxid)) ?? 0)) this.count("reconfiguration", "the leader is removed")
+    if ([...voters].every((sid) => !before.has(sid))) this.count("reconfiguration", "nobody is left")
   }
 
   /** At the end: every log is free of holes, holds what was proposed, and nothing committed is missing from a quorum. */

@@ -18,6 +18,8 @@ export class Station implements Broker {
   /** Whom cuts are about: a peer, with whatever processes it has, or a frontend. */
   readonly owner: string
   isConnected = true
+  /** From here to other processes. */
+  readonly paths = new Map<Station, Path>()
   private readonly net: BrokerNet
 
   constructor(net: BrokerNet, process: SimProcess, owner: string) {
@@ -73,7 +75,8 @@ export class BrokerNet {
   /** By subject; one that ends with `.*` is for all that begin like it. */
   readonly subscribers = new Map<string, Map<Station, (message: BrokerMessage) => void>>()
   private readonly stations = new Set<Station>()
-  private readonly paths = new Map<string, Path>()
+  /** The subject for all that begin like the key. */
+  private readonly wildcards = new Map<string, string>()
   private readonly timeline: Timeline
   private readonly seed: number
   private era = 0
@@ -136,12 +139,25 @@ export class BrokerNet {
   }
 
   private find(subject: string): ReadonlyMap<Station, (message: BrokerMessage) => void> | undefined {
-    return this.subscribers.get(subject) ?? this.subscribers.get(`${subject.slice(0, subject.lastIndexOf("."))}.*`)
+    return this.subscribers.get(subject) ?? this.subscribers.get(this.wildcard(subject))
+  }
+
+  private wildcard(subject: string): string {
+    let wildcard = this.wildcards.get(subject)
+    if (wildcard === undefined) {
+      wildcard = `${subject.slice(0, subject.lastIndexOf("."))}.*`
+      this.wildcards.set(subject, wildcard)
+    }
+    return wildcard
+  }
+
+  private isCut(from: Station, to: Station): boolean {
+    return this.cuts.size > 0 && this.cuts.has(`${from.owner}>${to.owner}`)
   }
 
   private pass(from: Station, to: Station, subject: string, payload: Uint8Array): void {
     const path = this.path(from, to)
-    if (this.cuts.has(`${from.owner}>${to.owner}`)) return
+    if (this.isCut(from, to)) return
     if (this.loss > 0 && path.random.chance(this.loss)) return
     this.carry(from, to, subject, payload, false)
     if (this.duplication > 0 && path.random.chance(this.duplication)) this.carry(from, to, subject, payload, false)
@@ -157,18 +173,17 @@ export class BrokerNet {
     const { era } = this
     const delay = (path.random.chance(0.02) ? path.random.between(1, 12) : path.random.between(0.1, 1)) * this.slowness
     path.lastAt = Math.max(path.lastAt, this.timeline.now + delay)
-    this.timeline.after(path.lastAt - this.timeline.now, () => {
-      if (era !== this.era || !to.isUp || this.cuts.has(`${from.owner}>${to.owner}`)) return
+    this.timeline.plan(path.lastAt - this.timeline.now, () => {
+      if (era !== this.era || !to.isUp || this.isCut(from, to)) return
       to.process.run(() => this.find(subject)?.get(to)?.({ subject, payload, noResponders }))
     })
   }
 
   private path(from: Station, to: Station): Path {
-    const key = `${from.process.name}>${to.process.name}`
-    const known = this.paths.get(key)
+    const known = from.paths.get(to)
     if (known !== undefined) return known
-    const path: Path = { random: Random.of(this.seed, key), lastAt: 0 }
-    this.paths.set(key, path)
+    const path: Path = { random: Random.of(this.seed, `${from.process.name}>${to.process.name}`), lastAt: 0 }
+    from.paths.set(to, path)
     return path
   }
 }

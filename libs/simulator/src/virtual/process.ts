@@ -27,6 +27,35 @@ export interface ProcessHost {
   readonly logged: (process: SimProcess, level: string, text: string) => void
 }
 
+const NOTHING = (): void => {}
+
+/** Tasks in their order. */
+class Queue {
+  private tasks: Array<() => void> = []
+  private head = 0
+
+  push(task: () => void): void {
+    this.tasks.push(task)
+  }
+
+  take(): (() => void) | undefined {
+    const { tasks, head } = this
+    if (head === tasks.length) return undefined
+    const task = tasks[head]!
+    this.head++
+    if (this.head === tasks.length) {
+      tasks.length = 0
+      this.head = 0
+    }
+    return task
+  }
+
+  clear(): void {
+    this.tasks = []
+    this.head = 0
+  }
+}
+
 export class SimProcess {
   readonly name: string
   isAlive = true
@@ -37,9 +66,9 @@ export class SimProcess {
   private readonly bornAt: number
   private stoppedUntil = 0
   private backlog: Array<() => void> = []
-  private micro: Array<() => void> = []
-  private passes: Array<() => void> = []
-  private turns: Array<() => void> = []
+  private readonly micro = new Queue()
+  private readonly passes = new Queue()
+  private readonly turns = new Queue()
   private isRunning = false
 
   constructor(host: ProcessHost, name: string, random: Random, drift: Drift) {
@@ -88,9 +117,9 @@ export class SimProcess {
   kill(): void {
     this.isAlive = false
     this.backlog = []
-    this.micro = []
-    this.passes = []
-    this.turns = []
+    this.micro.clear()
+    this.passes.clear()
+    this.turns.clear()
   }
 
   /** As SIGSTOP, and SIGCONT after `ms`: what has come meanwhile is read in its order. */
@@ -115,7 +144,7 @@ export class SimProcess {
     let isWaiting = false
     const beat = (): void => {
       if (cancelled || !this.isAlive) return
-      this.host.timeline.after(ms, beat)
+      this.host.timeline.plan(ms, beat)
       if (isWaiting) return
       isWaiting = true
       this.run(() => {
@@ -129,15 +158,15 @@ export class SimProcess {
     }
   }
 
-  private enter(queue: Array<() => void>, task: () => void): void {
+  private enter(queue: Queue, task: () => void): void {
     if (!this.isAlive) return
     queue.push(task)
     // Code of the world itself (a socket, say) has called into this process.
-    if (!this.isRunning) this.run(() => {})
+    if (!this.isRunning) this.run(NOTHING)
   }
 
   private next(): (() => void) | undefined {
-    return this.micro.shift() ?? this.passes.shift() ?? this.turns.shift()
+    return this.micro.take() ?? this.passes.take() ?? this.turns.take()
   }
 
   private guarded(task: () => void): void {

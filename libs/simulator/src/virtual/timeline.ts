@@ -1,5 +1,5 @@
 /** Virtual time: a heap of what happens when. Ties run in the order in which they were planned. */
-interface Planned {
+export interface Planned {
   readonly at: number
   readonly order: number
   run: (() => void) | undefined
@@ -17,6 +17,14 @@ export class Timeline {
 
   /** Plans `run` for `ms` from now; returns its cancellation. */
   after(ms: number, run: () => void): () => void {
+    const planned = this.plan(ms, run)
+    return () => {
+      planned.run = undefined
+    }
+  }
+
+  /** The same for what is never cancelled. */
+  plan(ms: number, run: () => void): Planned {
     const { heap } = this
     const planned: Planned = { at: this.now + Math.max(0, ms), order: this.order++, run }
     let at = heap.length
@@ -28,9 +36,7 @@ export class Timeline {
       at = parent
     }
     heap[at] = planned
-    return () => {
-      planned.run = undefined
-    }
+    return planned
   }
 
   /** Runs the next thing that was not cancelled; false if there is none until `until`. */
