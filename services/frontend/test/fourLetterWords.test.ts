@@ -92,6 +92,14 @@ describe("four-letter words", () => {
       assert.strictEqual(new Set(keys).size, keys.length, "no key twice")
     }))
 
+  it("counts in mntr by reason whom the server has sent away", () =>
+    withFrontend({}, async (stage) => {
+      assert.notInclude(await ask(stage, "mntr"), "_connection_drops")
+      // Longer than any frame may be.
+      for (let i = 0; i < 2; i++) await ask(stage, "\x7fabc")
+      assert.match(await ask(stage, "mntr"), /^zk_bad_length_connection_drops\t2$/m)
+    }))
+
   it("prints what is watched, and who expires when", () =>
     withFrontend({}, async (stage) => {
       const session = stage.sessions[0]!
