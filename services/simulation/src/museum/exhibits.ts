@@ -333,7 +333,7 @@ export const exhibits: ReadonlyArray<Exhibit> = [
         replacement: 'return request.seq <= session.seq + 1 ? "prepared" : "gap"'
       }
     ],
-    seed: 3,
+    seed: 6,
     faults: [...SLOW_DISKS, { kind: "loss", at: 600, forMs: 2400, chance: 0.05 }]
   },
   {
