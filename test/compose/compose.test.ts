@@ -111,31 +111,27 @@ describe("docker compose", () => {
   })
 
   it("serves every metric that a dashboard of Grafana's asks for", async () => {
-    const served = new Set<string>()
-    const services = ["frontend", "session", "znode", "broadcast", "election"]
-    for (const service of services.flatMap((name) =>
-      name === "frontend" ? [name] : [1, 2, 3].map((n) => `${name}-${n}`)
-    )) {
-      const [container] = (await project.containers(service)).filter((one) => one.running)
-      for (const name of metricsServed(await httpFrom(project, container!, "127.0.0.1", 7000, "/metrics")))
-        served.add(name)
-    }
-    const [database] = await project.containers("postgres-1")
-    for (const name of await postgresSeries(database!.address, project.secret("postgres-password"))) served.add(name)
     const [inside] = await project.containers("session-1")
-    for (const name of natsSeries(await httpFrom(project, inside!, "nats-1", 8222, "/varz"))) served.add(name)
+    const [database] = await project.containers("postgres-1")
+    const peers = ["session", "znode", "broadcast", "election"].flatMap((name) => [1, 2, 3].map((n) => `${name}-${n}`))
+    const pages = await pagesFrom(project, inside!, [
+      "nats-1:8222/varz",
+      ...["frontend", ...peers].map((name) => `${name}:7000/metrics`)
+    ])
+    const served = new Set([
+      ...natsSeries(pages[0]!),
+      ...pages.slice(1).flatMap(metricsServed),
+      ...(await postgresSeries(database!.address, project.secret("postgres-password")))
+    ])
     for (const [board, names] of metricsAsked()) {
       assert.isAbove(names.size, 0)
-      assert.deepStrictEqual(
-        [...names].filter((name) => !served.has(name)),
-        [],
-        board
-      )
+      const unserved = [...names].filter((name) => !served.has(name))
+      assert.deepStrictEqual(unserved, [], board)
     }
   })
 
   it("lets itself be looked into, as far as the images can be had", async () => {
-    const available = availableObservability((line) => console.log(line))
+    const available = await availableObservability((line) => console.log(line))
     if (available.size > 0) await project.compose("up", "-d", "--no-deps", ...available)
     if (!available.has("prometheus")) return
     const scraped = async () => {
@@ -165,12 +161,18 @@ describe("docker compose", () => {
   })
 })
 
-/** What a server says to one who asks from inside a container, where there is no client of HTTP's. */
-const httpFrom = async (project: Project, container: Container, host: string, port: number, path: string) => {
-  const script = `exec 3<>/dev/tcp/${host}/${port}; printf 'GET ${path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`
-  const answer = await project.exec(container, "bash", "-c", script)
-  if (answer === undefined) throw new Error(`${host}:${port}${path} is not answered`)
-  return answer.slice(answer.indexOf("\r\n\r\n") + 4)
+const MARK = "\u0001"
+
+/** What servers say to one who asks from inside a container, where there is no client of HTTP's; a page for each host:port/path. */
+const pagesFrom = async (project: Project, container: Container, places: ReadonlyArray<string>) => {
+  const asking = places.map((place) => {
+    const [host, port, path] = place.split(/[:/]/)
+    return `exec 3<>/dev/tcp/${host}/${port}; printf 'GET /${path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3; printf '${MARK}'`
+  })
+  const answer = await project.exec(container, "bash", "-ec", asking.join("\n"))
+  if (answer === undefined) throw new Error(`one of ${places.join(", ")} is not answered`)
+  const pages = answer.split(MARK).slice(0, -1)
+  return pages.map((page) => page.slice(page.indexOf("\r\n\r\n") + 4))
 }
 
 /** The tree without what dies with its sessions. */

@@ -1,5 +1,5 @@
 /** The Docker engine, and the images that docker-compose.yml names: found, pulled, or made by a script. */
-import { spawnSync } from "node:child_process"
+import { execFile, spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
 import { join, resolve } from "node:path"
 
@@ -54,12 +54,18 @@ export function ensureEngine(say: (line: string) => void): void {
   if (status !== 0) throw new Error(`${script} failed:\n${stdout}\n${stderr}`)
 }
 
-/** Which of the observability profile's images are there, or come. */
-export function availableObservability(say: (line: string) => void): ReadonlySet<Observability> {
+/** Which of the observability profile's images are there, or come: all are asked for at once. */
+export async function availableObservability(say: (line: string) => void): Promise<ReadonlySet<Observability>> {
   const found = new Set<Observability>()
-  for (const [name, image] of Object.entries(OBSERVABILITY) as ReadonlyArray<[Observability, string]>) {
-    if (has(image) || docker(["pull", "-q", image], PULL_MS).ok) found.add(name)
+  const seek = async ([name, image]: readonly [Observability, string]): Promise<void> => {
+    if (has(image) || (await pulled(image))) found.add(name)
     else say(`${image} is not here and no registry gives it: ${name} is left out`)
   }
+  await Promise.all((Object.entries(OBSERVABILITY) as ReadonlyArray<[Observability, string]>).map(seek))
   return found
 }
+
+const pulled = (image: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    execFile("docker", ["pull", "-q", image], { timeout: PULL_MS }, (error) => resolve(error === null))
+  })
