@@ -1,4 +1,5 @@
 /** The command line of the simulator. */
+import { availableParallelism } from "node:os"
 import { setImmediate as nextTurn } from "node:timers/promises"
 import * as Console from "effect/Console"
 import * as Command from "effect/cli/Command"
@@ -39,6 +40,14 @@ const keepGoing = Flag.Boolean("keep-going").pipe(
   Flag.withDescription("do not stop at the first failure"),
   Flag.withDefault(false)
 )
+const jobs = Flag.Int("jobs").pipe(
+  Flag.withDescription("threads that run seeds at the same time; by default one for each core"),
+  Flag.filter(
+    (count) => count >= 1,
+    (count) => `1 or more, got ${count}`
+  ),
+  Flag.withDefault(availableParallelism())
+)
 const museum = Flag.Boolean("museum").pipe(
   Flag.withDescription("put known bugs into the cores: each must be caught"),
   Flag.withDefault(false)
@@ -74,6 +83,7 @@ const run = Effect.fnUntraced(function* (options: {
   readonly minutes: number
   readonly out: string
   readonly shrinkRuns: number
+  readonly jobs: number
   readonly keepGoing: boolean
 }) {
   const beganAt = performance.now()
@@ -114,6 +124,6 @@ const tour = Effect.fnUntraced(function* (options: {
 
 export const sim = Command.make(
   "sim",
-  { seeds, start, peers, minutes, out, shrinkRuns, keepGoing, museum, quick },
+  { seeds, start, peers, minutes, out, shrinkRuns, jobs, keepGoing, museum, quick },
   (flags) => (flags.museum ? tour(flags) : run(flags))
 ).pipe(Command.withDescription("Runs simulated ensembles from seeds, and checks every promise that is made"))

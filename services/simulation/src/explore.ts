@@ -12,6 +12,7 @@ import {
   svgOf,
   terminalOf
 } from "@zkmesh/simulator"
+import { inTurn, type Outcome, onThreads } from "./runs.ts"
 
 export interface Exploration extends Omit<Shape, "seed"> {
   readonly seeds: number
@@ -20,6 +21,8 @@ export interface Exploration extends Omit<Shape, "seed"> {
   readonly out: string
   /** Runs that the search for a shorter schedule may take. */
   readonly shrinkRuns: number
+  /** Threads that run seeds at the same time. */
+  readonly jobs: number
   /** The first failure ends it. */
   readonly stopsAtFailure: boolean
 }
@@ -54,22 +57,20 @@ export const explore = async (
   const sums = { runs: 0, transactions: 0, answers: 0, virtualMs: 0 }
   const beganAt = performance.now()
   let toldAt = 0
-  for (let seed = options.start; seed < options.start + options.seeds; seed++) {
-    const schedule = draw({ seed, peers: options.peers, minutes: options.minutes })
-    const result = perform(schedule, cast)
+  const take = ({ seed, failure, ...outcome }: Outcome): boolean => {
     sums.runs++
-    sums.transactions += result.transactions
-    sums.answers += result.answers
-    sums.virtualMs += result.virtualMs
-    for (const [what, count] of result.coverage) coverage.set(what, (coverage.get(what) ?? 0) + count)
-    if (result.failure !== undefined) {
-      const { rule, message } = result.failure
-      failures.push({ seed, message })
-      tellFailure(options, schedule, cast, { rule, message }, screen)
-      if (options.stopsAtFailure) break
+    sums.transactions += outcome.transactions
+    sums.answers += outcome.answers
+    sums.virtualMs += outcome.virtualMs
+    for (const [what, count] of outcome.coverage) coverage.set(what, (coverage.get(what) ?? 0) + count)
+    if (failure !== undefined) {
+      failures.push({ seed, message: failure.message })
+      const { peers, minutes } = options
+      tellFailure(options, draw({ seed, peers, minutes }), cast, failure, screen)
+      if (options.stopsAtFailure) return false
     }
     const now = performance.now()
-    if (now - toldAt < PROGRESS_MS) continue
+    if (now - toldAt < PROGRESS_MS) return true
     toldAt = now
     const seconds = (now - beganAt) / 1000
     const rate = (sums.runs / seconds).toFixed(1)
@@ -77,9 +78,17 @@ export const explore = async (
       `seed ${seed}: ${sums.runs} of ${options.seeds}, ${rate}/s, ${failures.length} failed, ` +
         `${coverage.size} kinds of messages and states, ${sums.answers} answers, ${hours(sums.virtualMs)}`
     )
-    await pause()
+    return true
   }
+  const jobs = Math.min(options.jobs, options.seeds)
+  if (jobs > 1) await onThreads(shapesOf(options), jobs, take)
+  else await inTurn(shapesOf(options), cast, pause, take)
   return { ...sums, failures, coverage }
+}
+
+function* shapesOf({ start, seeds, peers, minutes }: Exploration): Generator<Shape, undefined> {
+  for (let seed = start; seed < start + seeds; seed++) yield { seed, peers, minutes }
+  return undefined
 }
 
 const hours = (ms: number): string =>

@@ -65,6 +65,18 @@ describe("the same seed gives the same run", () => {
     }
   })
 
+  it("in one thread as in several", { timeout: 240_000 }, async () => {
+    const shape = ["--seeds", "4", "--start", "7", "--peers", "3", "--minutes", "0.05", "--out", picture]
+    const sums: Array<string | undefined> = []
+    for (const jobs of ["1", "3"]) {
+      const { code, text } = await sim([...shape, "--jobs", jobs])
+      expect(code).toBe(0)
+      sums.push(/\d+ transactions, \d+ answers/.exec(text)?.[0])
+    }
+    expect(sums[0]).toBeDefined()
+    expect(sums[1]).toBe(sums[0])
+  })
+
   it("and another seed another", { timeout: 120_000 }, () => {
     const digests = [1, 2, 3].map((seed) => perform(draw({ seed, peers: 3, minutes: 0.03 }), cast).digest)
     expect(new Set(digests).size).toBe(3)
