@@ -48,7 +48,8 @@ it.live("shows people the log, a row per transaction", () =>
             { zxid: at(3), type: OpCode.error, body: Buffer.from([255, 255, 255, 155]) },
             { zxid: at(4), type: OpCode.multi, body: new Uint8Array(0) },
             { zxid: at(5), type: OpCode.setData, body: Buffer.from([0, 0, 0, 2, 0xff, 0xfe, 1]) },
-            { zxid: at(6), type: OpCode.closeSession, body: new Uint8Array(0) }
+            { zxid: at(6), type: OpCode.closeSession, body: new Uint8Array(0) },
+            { zxid: at(7), type: OpCode.restore, body: bodyWithPath("/zookeeper/restore-1", 0) }
           ])
         )
       })
@@ -62,7 +63,8 @@ it.live("shows people the log, a row per transaction", () =>
         ["error", null, -101],
         ["multi", null, null],
         ["setData", null, null],
-        ["closeSession", null, null]
+        ["closeSession", null, null],
+        ["restore", "/zookeeper/restore-1", null]
       ]
     )
     const { body, ...first } = rows[1]!
@@ -78,7 +80,7 @@ it.live("shows people the log, a row per transaction", () =>
       session_hex: "0x100000001",
       seq: "7",
       cxid: -3,
-      batch: String(at(6))
+      batch: String(at(7))
     })
   })
 )
