@@ -10,7 +10,7 @@ import { fourLetterWord } from "../setup/four-letter-words.ts"
 import { ensureTools } from "../setup/packages.ts"
 import { eventually } from "../setup/processes.ts"
 import { ZooKeeper } from "../setup/zookeeper.ts"
-import { usageFileOf } from "./cgroup.ts"
+import { usageFileOf, usageIn } from "./cgroup.ts"
 import { median, ms, runLoad, show, thousands } from "./run.ts"
 import { type Load, type Operation, parseServers, type Result } from "./spec.ts"
 
@@ -78,7 +78,7 @@ async function ours(options: ComposeOptions): Promise<ReadonlyArray<Measured>> {
     options.say("Building the image and bringing docker-compose.yml up")
     await project.build()
     await project.up("--scale", "frontend=2", "--scale", "frontend-replica=1")
-    const measured: Array<Measured> = []
+    const measured = [await idle(project, options)]
     for (const count of REPLICAS) {
       await project.scale("frontend-replica", count)
       measured.push(await through(project, "frontend-replica", count, "getData", options))
@@ -107,13 +107,36 @@ async function through(
     const serves = async () => /^Mode: /m.test((await fourLetterWord(port, "srvr", 2000, host)) ?? "") || undefined
     await eventually(serves, `${service} at ${host} to serve`, 60_000, 200)
   }
+  const containers = await usageFiles(project)
+  const name = service === "frontend" ? `frontend, ${op}` : `frontend-replica, ${op}`
+  return measure(name, { ...loadOf(options, op), servers, containers }, DOOR_CORES, options)
+}
+
+async function usageFiles(project: Project): Promise<Readonly<Record<string, ReadonlyArray<string>>>> {
   const containers: Record<string, ReadonlyArray<string>> = {}
   for (const [kind, services] of Object.entries(KINDS)) {
     const found = (await Promise.all(services.map((one) => project.containers(one)))).flat()
     containers[kind] = found.filter(({ running }) => running).map(({ pid }) => usageFileOf(pid))
   }
-  const name = service === "frontend" ? `frontend, ${op}` : `frontend-replica, ${op}`
-  return measure(name, { ...loadOf(options, op), servers, containers }, DOOR_CORES, options)
+  return containers
+}
+
+/** What everybody takes while nothing is asked: what is to be taken off the rows below it. */
+async function idle(project: Project, { seconds, say }: ComposeOptions): Promise<Measured> {
+  const files = Object.entries(await usageFiles(project))
+  const usage = () => files.map(([, paths]) => paths.reduce((sum, path) => sum + usageIn(path), 0))
+  const [before, since] = [usage(), performance.now()]
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+  const [now, took] = [usage(), (performance.now() - since) / 1000]
+  const containerCpuSeconds = Object.fromEntries(files.map(([kind], i) => [kind, now[i]! - before[i]!]))
+  say(`${"nothing asked".padEnd(26)} ${JSON.stringify(containerCpuSeconds)} CPU seconds in ${took.toFixed(1)} s`)
+  const none = { requests: 0, perSecond: 0, p50: 0, p99: 0, p999: 0, max: 0, errors: 0, lost: 0, cpuSeconds: 0 }
+  return {
+    name: "nothing asked",
+    doors: 3,
+    coresEach: DOOR_CORES,
+    results: [{ ...none, seconds: took, containerCpuSeconds }]
+  }
 }
 
 const loadOf = (options: ComposeOptions, op: Operation): Omit<Load, "servers"> => {
