@@ -170,7 +170,7 @@ describe("Java's stores", () => {
     assert.deepStrictEqual(readFileSync(file("server.jks")), readFileSync(file("renewed.jks")))
     for (const door of [port!, admin]) {
       const renewed = async () => ((await subjectAt(door)) === "CN=renewed" ? true : undefined)
-      await eventually(renewed, `the new certificate at ${door}`, 20_000)
+      await eventually(renewed, `the new certificate at ${door}`, 60_000)
     }
     assert.match(await zkCli(["whoami"]), /x509: CN=alice/)
   })
