@@ -57,7 +57,8 @@ export const txnOf = (entry: EntryReader): Txn => {
   }
 }
 
-const MAY_REFUSE: ReadonlyArray<number> = [ErrorCode.NEWCONFIGNOQUORUM, ErrorCode.RECONFIGINPROGRESS]
+/** One alone would be a server without an ensemble, as in ZooKeeper unless `standaloneEnabled` is off. */
+const LEAST_VOTERS = 2
 
 const keyOf = (session: SessionId, xid: number): string => `${session}:${xid}`
 
@@ -166,13 +167,16 @@ export class History {
   private expected(txn: Txn, { session, operation }: Sent): Outcome {
     if (operation.kind !== "reconfig") return this.model.carryOut(txn.zxid, session, operation)
     const { zxid, err, configuration } = txn
+    const roles = rolesAfter(this.configurations.at(configuration === undefined ? -1 : -2)!, operation)
+    // What was asked for in view of another membership may leave fewer voters than an ensemble has: nobody grants it.
+    const isTooFew = [...roles.values()].filter((role) => role === "participant").length < LEAST_VOTERS
     if (configuration === undefined) {
       // Who is connected, and what else is on its way, only the leader knows.
-      if (MAY_REFUSE.includes(err)) return { err }
+      if (isTooFew ? err === ErrorCode.BADARGUMENTS : err === ErrorCode.NEWCONFIGNOQUORUM) return { err }
+      if (err === ErrorCode.RECONFIGINPROGRESS) return { err }
       throw new Violation("result", `the reconfiguration at ${hex(zxid)} has failed: ${err}`)
     }
-    const before = this.configurations.at(-2)!
-    if (configuration.version !== zxid || !sameRoles(rolesOf(configuration), rolesAfter(before, operation))) {
+    if (isTooFew || configuration.version !== zxid || !sameRoles(rolesOf(configuration), roles)) {
       throw new Violation("result", `the reconfiguration at ${hex(zxid)} has made ${configuration.text}`)
     }
     return { err: 0, data: configuration.text }
