@@ -160,7 +160,7 @@ const logOf = (disk: Disk): LogStore["Service"] => ({
   setAside: ({ objection }) =>
     Effect.suspend(() => {
       const { database } = disk
-      const why = objection(database.configuration?.committed)
+      const why = objection(database.configuration ?? { committed: undefined, proposed: undefined })
       if (why !== undefined) return Effect.fail(fail("setAside", `it is not set aside: ${why}`))
       return Effect.succeed(database.setAside())
     }),

@@ -61,8 +61,11 @@ export interface Restore {
 /** Why a store is set aside, and whether it may be. */
 export interface SetAside {
   readonly reason: string
-  /** Given the text of the configuration that the peer knows to be committed, if any: why the store has to stay as it is. */
-  readonly objection: (committed: string | undefined) => string | undefined
+  /**
+   * Given what the peer knows of who votes: why the store has to stay as it is, if it does. A proposed configuration may
+   * not be in the log, where nobody can look.
+   */
+  readonly objection: (configuration: StoredConfiguration) => string | undefined
 }
 
 /** Broadcast's part: the log and the epochs. Every effect returns once its change is durable. */

@@ -2,7 +2,15 @@
 import { assert, it } from "@effect/vitest"
 import { zxid } from "@zkmesh/numbers"
 import { Effect, Stream } from "effect"
-import { LogStore, MemoryDatabase, memoryLayer, postgresLayer, StoreError, TreeStore } from "../src/index.ts"
+import {
+  LogStore,
+  MemoryDatabase,
+  memoryLayer,
+  postgresLayer,
+  type StoredConfiguration,
+  StoreError,
+  TreeStore
+} from "../src/index.ts"
 import { batch, node, session } from "./data.ts"
 import { query, testServer } from "./server.ts"
 import { delta, life, loaded, type StoreLayer } from "./suite.ts"
@@ -159,6 +167,35 @@ it.live("does not set aside what may not go, nor a database that has forgotten i
     yield* query(options.url, "DELETE FROM epochs")
     assert.match((yield* setAside(noObjection)).message, /what this peer has promised/)
     assert.deepStrictEqual(yield* query(options.url, "SELECT count(*) FROM log_batch"), [{ count: "3" }])
+  })
+)
+
+it.live("whoever judges whether it may go is told of both configurations, as they stand", () =>
+  Effect.gen(function* () {
+    for (const stores of [postgresLayer(server.options()), memoryLayer(new MemoryDatabase())]) {
+      const told: Array<StoredConfiguration> = []
+      const objection = (configuration: StoredConfiguration) => {
+        told.push(configuration)
+        return "it is needed"
+      }
+      const refused = Effect.flatMap(LogStore, (log) => Effect.flip(log.setAside({ reason: "corrupt", objection })))
+      const knowing = (configuration: StoredConfiguration) =>
+        Effect.gen(function* () {
+          const log = yield* LogStore
+          yield* log.open
+          yield* log.setConfiguration(configuration)
+        })
+      const known = [
+        { committed: undefined, proposed: undefined },
+        { committed: "version=1", proposed: undefined },
+        { committed: "version=1", proposed: "version=2" }
+      ]
+      for (const configuration of known) {
+        yield* life(stores, knowing(configuration))
+        assert.match((yield* life(stores, refused)).message, /is not set aside: it is needed/)
+      }
+      assert.deepStrictEqual(told, known)
+    }
   })
 )
 

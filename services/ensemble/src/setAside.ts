@@ -1,7 +1,7 @@
 /** A peer whose store is corrupt does not serve it: the store is kept aside, and rebuilt from the other peers'. */
-import { configurationOfVoters, parseConfiguration } from "@zkmesh/membership"
-import type { Sid } from "@zkmesh/numbers"
-import { LogStore, StoreError } from "@zkmesh/store"
+import { type Configuration, configurationOfVoters, parseConfiguration, type Quorum } from "@zkmesh/membership"
+import { hex, type Sid } from "@zkmesh/numbers"
+import { LogStore, type StoredConfiguration, StoreError } from "@zkmesh/store"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { StoreLayer } from "./peer.ts"
@@ -22,11 +22,11 @@ export const settingAside =
   (cause) => {
     const corruption = corruptionIn(Cause.squash(cause))
     if (corruption === undefined) return Effect.succeed(undefined)
-    const objection = (committed: string | undefined): string | undefined => {
-      const { quorum } = committed === undefined ? configurationOfVoters(voters) : parseConfiguration(committed)
-      const others = [...quorum.voters].filter((other) => other !== sid)
-      if (quorum.has(others)) return undefined
-      return "the others are no majority that it could be rebuilt from: restore a backup, or repair it by hand"
+    const objection = (known: StoredConfiguration): string | undefined => {
+      const needed = configurationsIn(known, voters).find(({ quorum }) => !hasQuorumWithout(quorum, sid))
+      if (needed === undefined) return undefined
+      const where = needed.version === 0 ? "" : ` in the configuration of ${hex(needed.version)}`
+      return `the others are no majority that it could be rebuilt from${where}: restore a backup, or repair it by hand`
     }
     return Effect.gen(function* () {
       const log = yield* LogStore
@@ -37,6 +37,19 @@ export const settingAside =
       Effect.catch((error: StoreError) => Effect.succeed(`its store is corrupt and is not served: ${error.message}`))
     )
   }
+
+/** Whom a leader needs a quorum of: as long as a reconfiguration is on its way, of those who would vote after it as well. */
+const configurationsIn = (
+  { committed: agreed, proposed: asked }: StoredConfiguration,
+  voters: ReadonlyArray<Sid>
+): ReadonlyArray<Configuration> => {
+  const committed = agreed === undefined ? configurationOfVoters(voters) : parseConfiguration(agreed)
+  const proposed = asked === undefined ? undefined : parseConfiguration(asked)
+  return proposed === undefined || proposed.version <= committed.version ? [committed] : [committed, proposed]
+}
+
+const hasQuorumWithout = (quorum: Quorum, sid: Sid): boolean =>
+  quorum.has([...quorum.voters].filter((other) => other !== sid))
 
 /** An actor that has died of it names it as the cause. */
 const corruptionIn = (error: unknown): StoreError | undefined => {

@@ -22,7 +22,8 @@ export const setAsidePostgres = async (options: PostgresOptions, request: SetAsi
     await connection.query(DISCONNECT_OTHERS)
     await lockAll(connection, options.lockWaitMs ?? 2000)
     const [promises] = await connection.query("SELECT accepted_epoch, current_epoch FROM epochs")
-    const [configuration] = await connection.query("SELECT committed FROM configuration")
+    const [configuration] = await connection.query("SELECT committed, proposed FROM configuration")
+    const [committed, proposed] = [configuration?.[0] ?? undefined, configuration?.[1] ?? undefined]
     const refuse = (why: string) =>
       new StoreError({
         operation: "setAside",
@@ -31,7 +32,7 @@ export const setAsidePostgres = async (options: PostgresOptions, request: SetAsi
       })
     if (promises === undefined)
       throw refuse("the table epochs has lost its row, and with it what this peer has promised")
-    const objection = request.objection(configuration?.[0] ?? undefined)
+    const objection = request.objection({ committed, proposed })
     if (objection !== undefined) throw refuse(objection)
     const schema = `set_aside_${new Date().toISOString().replace(/\D/g, "")}`
     await connection.transaction(() => moveTo(connection, schema, request.reason))
