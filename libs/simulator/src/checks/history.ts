@@ -3,7 +3,7 @@
  * must deliver just that, and what clients are told must agree with it.
  */
 import type { Configuration, Quorum } from "@zkmesh/membership"
-import { follows, hex, type SessionId, type Zxid } from "@zkmesh/numbers"
+import { epochOf, follows, hex, type SessionId, type Zxid } from "@zkmesh/numbers"
 import { ErrorCode, OpCode } from "@zkmesh/protocol"
 import type { EntryReader } from "@zkmesh/txn"
 import type { Operation, Outcome } from "../clients/operations.ts"
@@ -94,6 +94,13 @@ export class History {
 
   get last(): Zxid {
     return this.txns.at(-1)?.zxid ?? 0
+  }
+
+  /** How many transactions are of the epochs before this one. */
+  countBefore(epoch: number): number {
+    let count = this.txns.length
+    while (count > 0 && epochOf(this.txns[count - 1]!.zxid) >= epoch) count--
+    return count
   }
 
   /** The highest zxid of a write that some client has been told of. */

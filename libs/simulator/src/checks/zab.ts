@@ -49,14 +49,18 @@ export class ZabChecks {
     }
   }
 
-  /** Leadership, and PrimaryIntegrity: a leader begins with all that was ever delivered. */
+  /**
+   * Leadership, and PrimaryIntegrity: a leader begins with all that was delivered in the epochs before its own. Those who
+   * have acknowledged it may be in a later one by the time it hears of them, and speaks: that one's it need not have.
+   */
   private establishes(sid: Sid, epoch: number): void {
     const other = this.leaders.get(epoch)
     if (other === sid) return
     if (other !== undefined) throw new Violation("Leadership", `epoch ${epoch} is led by ${other} and by ${sid}`)
     this.leaders.set(epoch, sid)
-    this.established.set(epoch, this.history.txns.length)
-    const { last } = this.history
+    const past = this.history.countBefore(epoch)
+    this.established.set(epoch, past)
+    const last = this.history.txns[past - 1]?.zxid ?? 0
     if (last > 0 && !holds(this.databases.get(sid)!(), last)) {
       throw new Violation("PrimaryIntegrity", `${sid} leads epoch ${epoch} without committed ${hex(last)}`)
     }

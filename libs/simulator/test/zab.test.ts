@@ -1,0 +1,32 @@
+import { zxid } from "@zkmesh/numbers"
+import { OpCode } from "@zkmesh/protocol"
+import { MemoryDatabase } from "@zkmesh/store"
+import { describe, expect, it } from "vitest"
+import { History } from "../src/checks/history.ts"
+import { ZabChecks } from "../src/checks/zab.ts"
+import { configurationOf } from "../src/membership.ts"
+
+/** One transaction was delivered in epoch 8, and one in 10; whoever speaks has its checkpoint at `has`. */
+const speaks = (epoch: number, has: number): void => {
+  const history = new History(configurationOf([1, 2, 3], []))
+  for (const at of [zxid(8, 1), zxid(10, 1)]) {
+    const txn = { zxid: at, session: 1, seq: 0, cxid: 0, type: OpCode.closeSession, hash: 0, err: 0 }
+    history.append({ ...txn, session: at, configuration: undefined })
+  }
+  const database = new MemoryDatabase()
+  database.checkpoint = has
+  const checks = new ZabChecks(history, new Map([[4, () => database]]), () => {})
+  checks.published({ _tag: "Commit", leader: 4, epoch, zxid: has, digest: undefined })
+}
+
+describe("a leader that speaks for the first time", () => {
+  it("has all that was delivered before its epoch", () => {
+    expect(() => speaks(9, zxid(7, 5))).toThrow(/4 leads epoch 9 without committed 0x800000001/)
+    expect(() => speaks(11, zxid(8, 1))).toThrow(/4 leads epoch 11 without committed 0xa00000001/)
+    speaks(11, zxid(10, 1))
+  })
+
+  it("need not have what a later leader has delivered by then", () => {
+    speaks(9, zxid(8, 1))
+  })
+})
