@@ -176,17 +176,56 @@ describe("a lost packet", () => {
     assert.deepStrictEqual([left.breaks, right.breaks], [["closed"], ["gap"]])
   })
 
-  it("with an Accept in it leaves no half of a link either", async () => {
+  it.each([
+    ["Open", "right"],
+    ["Accept", "left"]
+  ] as const)("with an %s in it is asked for, or answered, again with the next heartbeat", async (_, loser) => {
     const { wire, left, right, tick } = await setUp()
-    wire.lose = (to, subject) => to === left.station && subject.includes(".process.")
-    left.bus.dial("session.2", "znode.1", any, left.hear, 100)
+    const { station } = loser === "left" ? left : right
+    wire.lose = (to) => to === station
+    const link = left.bus.dial("session.2", "znode.1", any, left.hear, 1000)
     await wire.settle()
     wire.lose = () => false
+    assert.isFalse(link.isOpen)
+    await tick()
+    assert.isTrue(link.isOpen)
+    link.send("hello")
+    await tick()
+    assert.deepStrictEqual(right.messages, ["hello"])
+    for (const { heard, breaks } of [left, right]) {
+      assert.deepStrictEqual(breaks, [])
+      assert.strictEqual(heard.filter((event) => event._tag === "Opened").length, 2)
+    }
+  })
+
+  it("with all answers in it leaves no half of a link either", async () => {
+    const { wire, left, right, tick } = await setUp()
+    wire.lose = (to) => to === left.station
+    left.bus.dial("session.2", "znode.1", any, left.hear, 100)
+    for (let beats = 0; beats < 3; beats++) await tick()
+    wire.lose = () => false
+    assert.deepStrictEqual([left.breaks, right.breaks], [["silent"], []])
     assert.strictEqual(right.heard.filter((event) => event._tag === "Opened").length, 2)
     await tick()
     await tick()
+    assert.deepStrictEqual(right.breaks.length, 1)
+  })
+
+  it("with an answer that comes after all is not taken for another link", async () => {
+    const { wire, left, right, tick } = await setUp()
+    const late: Array<Uint8Array> = []
+    wire.lose = (to, subject, payload) => to === right.station && subject.endsWith("znode.1") && late.push(payload) > 0
+    const link = left.bus.dial("session.2", "znode.1", any, left.hear, 1000)
     await tick()
-    assert.deepStrictEqual([left.breaks, right.breaks], [["silent"], ["gap"]])
+    await tick()
+    wire.lose = () => false
+    assert.isAtLeast(late.length, 2)
+    for (const payload of late) wire.publish(left.station, "zkmesh.test.znode.1", payload, undefined)
+    await wire.settle()
+    assert.isTrue(link.isOpen)
+    link.send("once")
+    await tick()
+    assert.deepStrictEqual([right.messages, left.breaks, right.breaks], [["once"], [], []])
   })
 })
 

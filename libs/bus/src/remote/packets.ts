@@ -13,7 +13,8 @@
  * A link is named by its dialler's incarnation and number. Each direction is a stream of bytes (a message: u32 size and
  * the codec's bytes), cut anywhere into frames; a frame says where in the stream it stands, so that a lost one is found
  * out by the next, and how much of the other direction has been taken. Frames without bytes are sent with each
- * heartbeat: they find out a loss at the end of the stream, and a link that the other end knows nothing of.
+ * heartbeat: they find out a loss at the end of the stream, and a link that the other end knows nothing of. An Open is
+ * sent again with each heartbeat until it is answered; the first frame of a link's stream stands for a lost Accept.
  *
  * | frame  | content                                                                  |
  * | ------ | ------------------------------------------------------------------------ |

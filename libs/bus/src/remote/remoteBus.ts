@@ -6,6 +6,7 @@ import type { AnyListener, Report } from "../delivery.ts"
 import type { Loopback } from "../loopback.ts"
 import type { Broker, BrokerMessage } from "./broker.ts"
 import { Neighbour, type Post } from "./neighbour.ts"
+import { type OpeningHome, Openings } from "./openings.ts"
 import {
   FrameKind,
   INCARNATION_LENGTH,
@@ -15,9 +16,7 @@ import {
   readPacketHeader,
   reasonCode,
   reasonOf,
-  Whose,
-  writeOpen,
-  writePacketHeader
+  Whose
 } from "./packets.ts"
 import { type LinkHome, RemoteLink } from "./remoteLink.ts"
 import { TopicReader, TopicWriter } from "./topics.ts"
@@ -40,17 +39,17 @@ interface Shared {
   readonly unsubscribe: () => void
 }
 
-export class RemoteBus implements Post, LinkHome {
+export class RemoteBus implements Post, LinkHome, OpeningHome {
   readonly scratch = new ByteWriter()
   readonly maxInFlightBytes: number
   readonly report: Report
   private readonly loopback: Loopback
   private readonly broker: Broker
   private readonly options: RemoteBusOptions
-  private readonly prefix: string
+  readonly prefix: string
   private readonly machine: Machine
   private readonly neighbours = new Map<string, Neighbour>()
-  private readonly opening = new Map<number, { readonly link: RemoteLink; readonly sinceMs: number }>()
+  private readonly opening = new Openings(this)
   private readonly unsent = new Set<Neighbour>()
   private readonly subscriptions = new Map<string, Shared>()
   private readonly topicWriter = new TopicWriter()
@@ -96,14 +95,9 @@ export class RemoteBus implements Post, LinkHome {
       link.endedByOther("disconnected", "the broker is lost")
       return link as Link<unknown>
     }
-    this.opening.set(number, { link, sinceMs: this.machine.now() })
     // What was said before, a Break perhaps, arrives before.
     this.flushAll()
-    const writer = this.scratch
-    writer.reset()
-    writePacketHeader(writer, PacketKind.Open, this.nameBytes)
-    writeOpen(writer, { link: number, limitMs, from, to, protocol: protocol.name })
-    this.publish(`${this.prefix}.${to}`, writer.copy(), `${this.inbox}.o${number}`)
+    this.opening.begin(link, protocol.name, this.machine.now())
     return link as Link<unknown>
   }
 
@@ -143,10 +137,7 @@ export class RemoteBus implements Post, LinkHome {
       if (neighbour.isIdle) this.flushNeighbour(neighbour)
       else neighbour.probe(`${this.inbox}.p${neighbour.incarnation}`)
     }
-    if (stoodStill) return
-    for (const { link, sinceMs } of [...this.opening.values()]) {
-      if (nowMs - sinceMs > link.limitMs) link.end("silent", `${link.remote} has not answered for ${link.limitMs} ms`)
-    }
+    if (!stoodStill) this.opening.tick(nowMs, this.options.heartbeatMs)
   }
 
   /** Breaks every link with a last word. */
@@ -201,6 +192,11 @@ export class RemoteBus implements Post, LinkHome {
     const reader = new ByteReader(payload)
     const neighbour = this.neighbourOf(readPacketHeader(reader, PacketKind.Open))
     const open = readOpen(reader)
+    if (neighbour.taken.has(open.link)) {
+      // It is asked again: the answer has been lost, or is on its way.
+      neighbour.control(FrameKind.Accept, Whose.Receiver, open.link)
+      return
+    }
     const listening = this.loopback.listeningAt(open.to, open.protocol)
     if (listening === undefined) {
       sayBreak(neighbour, Whose.Receiver, open.link, "absent", `nobody listens at ${open.to} for ${open.protocol}`)
@@ -250,6 +246,8 @@ export class RemoteBus implements Post, LinkHome {
     const offset = reader.f64()
     const taken = reader.f64()
     const bytes = reader.raw(reader.u32())
+    // Whose answer has been lost is known by what follows it.
+    if (mine && this.opening.get(number) !== undefined) this.onAccept(neighbour, number)
     const link = (mine ? neighbour.dialled : neighbour.taken).get(number)
     if (link !== undefined) {
       link.receive(offset, taken, bytes)
@@ -259,9 +257,10 @@ export class RemoteBus implements Post, LinkHome {
   }
 
   private onAccept(neighbour: Neighbour, number: number): void {
-    const link = this.opening.get(number)?.link
+    const link = this.opening.get(number)
     if (link === undefined) {
-      sayBreak(neighbour, Whose.Sender, number, "closed", "not wanted any more")
+      // One who was asked twice has answered twice.
+      if (!neighbour.dialled.has(number)) sayBreak(neighbour, Whose.Sender, number, "closed", "not wanted any more")
       return
     }
     this.opening.delete(number)
@@ -270,7 +269,7 @@ export class RemoteBus implements Post, LinkHome {
   }
 
   private onBreak(neighbour: Neighbour, mine: boolean, number: number, reason: BreakReason, detail: string): void {
-    const link = mine ? (neighbour.dialled.get(number) ?? this.opening.get(number)?.link) : neighbour.taken.get(number)
+    const link = mine ? (neighbour.dialled.get(number) ?? this.opening.get(number)) : neighbour.taken.get(number)
     link?.endedByOther(reason, detail)
   }
 
@@ -278,7 +277,7 @@ export class RemoteBus implements Post, LinkHome {
   private onNoResponders(token: string): void {
     const rest = token.slice(1)
     if (token.startsWith("o")) {
-      const link = this.opening.get(Number(rest))?.link
+      const link = this.opening.get(Number(rest))
       link?.endedByOther("absent", `nobody listens at ${link.remote}`)
       return
     }
@@ -298,7 +297,7 @@ export class RemoteBus implements Post, LinkHome {
 
   // The bus itself.
 
-  private get inbox(): string {
+  get inbox(): string {
     return `${this.prefix}.process.${this.name}`
   }
 
@@ -335,7 +334,7 @@ export class RemoteBus implements Post, LinkHome {
   }
 
   private allLinks(): Array<RemoteLink> {
-    const links = [...this.opening.values()].map(({ link }) => link)
+    const links = [...this.opening.links]
     for (const neighbour of this.neighbours.values()) links.push(...neighbour.links())
     return links
   }
