@@ -53,6 +53,9 @@ const IMAGE: Readonly<Record<string, string>> = {
   ZOO_4LW_COMMANDS_WHITELIST: "4lw.commands.whitelist"
 }
 
+/** What docker-compose.yml and the tests read. */
+const ELSEWHERE = /^ZKMESH_(SECRETS$|BASE_IMAGES$|FUZZ_SECONDS$|ZOOKEEPER_NEWER$|TEST_)/
+
 /**
  * The entries of the environment. An unknown ZKMESH_ variable is only a notice: orchestrators put variables of their own
  * there (Kubernetes names some after a service called zkmesh). An empty variable is an absent one.
@@ -68,7 +71,7 @@ export const environmentEntries = (
     if (value === undefined || value === "") continue
     if (variable === "ZOO_SERVERS") image.push(...imageServers(value))
     else if (IMAGE[variable] !== undefined) image.push({ key: IMAGE[variable], value, source: variable })
-    else if (variable.startsWith("ZKMESH_") && !variable.startsWith("ZKMESH_TEST_")) {
+    else if (variable.startsWith("ZKMESH_") && !ELSEWHERE.test(variable)) {
       const key = keys.get(variable) ?? familyOf(variable)
       if (key !== undefined) own.push({ key, value, source: variable })
       else notices.push(`environment variable ${variable} is none of ours${didYouMean(variable, keys.keys())}`)

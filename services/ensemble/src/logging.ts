@@ -53,7 +53,7 @@ export const loggingLayer = (knobs: Knobs, level: LogLevel.LogLevel | undefined)
   const pretty = format === "pretty" || (format === "auto" && process.stderr.isTTY === true)
   const logger = pretty
     ? Logger.consolePretty({ colors: process.stderr.isTTY === true })
-    : Logger.withConsoleLog(jsonLine)
+    : Logger.withConsoleError(jsonLine)
   logSwitch.level = level ?? LEVELS[knobs["logger.level"]]
   const switched = Logger.make<unknown, void>((options) => {
     const isAudit = options.fiber.getRef(References.CurrentLogAnnotations)["logger"] === "audit"
