@@ -54,8 +54,8 @@ export class World {
       disk.onRebuilt = () => this.observer.count("rot", "a peer is rebuilt")
       this.disks.set(`peer.${sid}`, disk)
     }
-    const databases = new Map(this.sids.map((sid) => [sid, () => this.disks.get(`peer.${sid}`)!.database]))
-    this.zab = new ZabChecks(this.history, databases, (group, what) => this.observer.count(group, what))
+    const disks = new Map(this.sids.map((sid) => [sid, this.disks.get(`peer.${sid}`)!]))
+    this.zab = new ZabChecks(this.history, disks, (group, what) => this.observer.count(group, what))
     const expiry = new ExpiryChecks(1 / (1 + 2 * MAX_DRIFT))
     this.observer = new Observer(this.timeline, this.zab, expiry, {
       carried: (session) => {

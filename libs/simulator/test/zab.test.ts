@@ -15,7 +15,7 @@ const speaks = (epoch: number, has: number): void => {
   }
   const database = new MemoryDatabase()
   database.checkpoint = has
-  const checks = new ZabChecks(history, new Map([[4, () => database]]), () => {})
+  const checks = new ZabChecks(history, new Map([[4, { database, lostUpTo: 0 }]]), () => {})
   checks.published({ _tag: "Commit", leader: 4, epoch, zxid: has, digest: undefined })
 }
 
@@ -28,5 +28,28 @@ describe("a leader that speaks for the first time", () => {
 
   it("need not have what a later leader has delivered by then", () => {
     speaks(9, zxid(8, 1))
+  })
+})
+
+describe("a transaction that was delivered", () => {
+  /** It is 0x800000001, of an ensemble of three of whom one has it; another has lost what it had up to `lostUpTo`. */
+  const judge = (lostUpTo: number): void => {
+    const history = new History(configurationOf([1, 2, 3], []))
+    const at = zxid(8, 1)
+    const txn = { zxid: at, session: at, seq: 0, cxid: 0, type: OpCode.closeSession, hash: 0, err: 0 }
+    history.append({ ...txn, configuration: undefined })
+    const [having, losing, empty] = [new MemoryDatabase(), new MemoryDatabase(), new MemoryDatabase()]
+    having.checkpoint = at
+    const disks = [
+      { database: having, lostUpTo: 0 },
+      { database: losing, lostUpTo },
+      { database: empty, lostUpTo: 0 }
+    ]
+    new ZabChecks(history, new Map(disks.map((disk, index) => [index + 1, disk])), () => {}).logs()
+  }
+
+  it("is on a quorum's disks, or was on those that have been set aside since", () => {
+    judge(zxid(8, 1))
+    expect(() => judge(zxid(7, 9))).toThrow(/0x800000001 was delivered, but 1 disks have it/)
   })
 })

@@ -8,10 +8,17 @@ import { EntryReader, type TxnBatch } from "@zkmesh/txn"
 import { type History, type Txn, txnOf } from "./history.ts"
 import { Violation } from "./violation.ts"
 
+/** A peer's, as it is at the moment. */
+interface Disk {
+  readonly database: MemoryDatabase
+  /** Up to where it has acknowledged what was set aside since; 0: nothing. */
+  readonly lostUpTo: Zxid
+}
+
 export class ZabChecks {
   private readonly history: History
   private readonly count: (group: string, what: string) => void
-  private readonly databases: ReadonlyMap<Sid, () => MemoryDatabase>
+  private readonly disks: ReadonlyMap<Sid, Disk>
   private readonly proposed = new Map<Zxid, number>()
   private readonly leaders = new Map<number, Sid>()
   /** How much of the history was there when an epoch's leader was established. */
@@ -22,13 +29,9 @@ export class ZabChecks {
   private readonly digests = new Map<Zxid, { readonly sid: Sid; readonly digest: number }>()
 
   /** `count` is told of what is worth knowing that a run has reached. */
-  constructor(
-    history: History,
-    databases: ReadonlyMap<Sid, () => MemoryDatabase>,
-    count: (group: string, what: string) => void
-  ) {
+  constructor(history: History, disks: ReadonlyMap<Sid, Disk>, count: (group: string, what: string) => void) {
     this.history = history
-    this.databases = databases
+    this.disks = disks
     this.count = count
   }
 
@@ -61,7 +64,7 @@ export class ZabChecks {
     const past = this.history.countBefore(epoch)
     this.established.set(epoch, past)
     const last = this.history.txns[past - 1]?.zxid ?? 0
-    if (last > 0 && !holds(this.databases.get(sid)!(), last)) {
+    if (last > 0 && !holds(this.disks.get(sid)!.database, last)) {
       throw new Violation("PrimaryIntegrity", `${sid} leads epoch ${epoch} without committed ${hex(last)}`)
     }
   }
@@ -112,7 +115,7 @@ export class ZabChecks {
       history.append(txn)
       isNew = true
     }
-    if (!holds(this.databases.get(sid)!(), batch.last)) {
+    if (!holds(this.disks.get(sid)!.database, batch.last)) {
       throw new Violation("durable", `znode ${sid} is told ${hex(batch.last)}, which its own disk does not have`)
     }
     if (isNew) this.isOnAQuorum(history.txns.at(-1)!)
@@ -140,13 +143,19 @@ export class ZabChecks {
     }
   }
 
-  /** Nothing is delivered anywhere that is not on the disks of a quorum. */
+  /**
+   * Nothing is delivered anywhere that is not on the disks of a quorum, or was until one of them was set aside: without a
+   * vote its peer takes part in no quorum that could miss what it has lost.
+   */
   private isOnAQuorum(txn: Txn): void {
     for (const quorum of this.history.quorumsAt(txn.zxid)) this.isOn(quorum, txn)
   }
 
   private isOn(quorum: Quorum, { zxid }: Txn): void {
-    const having = [...quorum.voters].filter((sid) => holds(this.databases.get(sid)!(), zxid))
+    const having = [...quorum.voters].filter((sid) => {
+      const { database, lostUpTo } = this.disks.get(sid)!
+      return holds(database, zxid) || zxid <= lostUpTo
+    })
     if (quorum.has(having)) return
     throw new Violation("durable", `${hex(zxid)} was delivered, but ${having.length} disks have it`)
   }
@@ -161,8 +170,8 @@ export class ZabChecks {
 
   /** At the end: every log is free of holes, holds what was proposed, and nothing committed is missing from a quorum. */
   logs(): void {
-    for (const [sid, database] of this.databases) {
-      const { batches, floor } = database()
+    for (const [sid, { database }] of this.disks) {
+      const { batches, floor } = database
       let previous = floor
       for (const batch of batches) {
         const entries = new EntryReader(batch.bytes)

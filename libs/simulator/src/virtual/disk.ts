@@ -2,6 +2,7 @@
  * A peer's disk. What has been completed survives a crash; what was under way may be lost, or be there without anybody
  * having been told. It may be slow, full, or fail, and rows of it may rot.
  */
+import type { Zxid } from "@zkmesh/numbers"
 import { LogStore, type MemoryDatabase, memoryLayer, StoreError, TreeStore } from "@zkmesh/store"
 import { type Context, Effect, Layer, Stream } from "effect"
 import type { SimProcess } from "./process.ts"
@@ -20,6 +21,8 @@ export class SimDisk {
   readonly rot = new Rot(DISK_FAULT)
   /** What had been set aside was given to its peer again. */
   onRebuilt: () => void = () => {}
+  /** The end of the log that was set aside last. */
+  private setAsideAt: Zxid = 0
   private readonly timeline: Timeline
   private readonly random: Random
 
@@ -32,6 +35,11 @@ export class SimDisk {
   /** What is on it cannot all be read, or is not all that had been promised to be. */
   get isShaken(): boolean {
     return this.database.rebuilding || this.rot.isIn(this.database)
+  }
+
+  /** Up to where it has acknowledged what it does not hold any more, for which reason it has no vote; 0: nothing. */
+  get lostUpTo(): Zxid {
+    return this.database.rebuilding ? this.setAsideAt : 0
   }
 
   /** It is another database from now on. */
@@ -97,7 +105,17 @@ export class SimDisk {
         const error = rot.ofTree("snapshot")
         return { zxid, chunks: error === undefined ? chunks : Stream.fail(error) }
       }),
-      setAside: (request) => Effect.tap(store.setAside(request), () => Effect.sync(() => rot.clear()))
+      setAside: (request) =>
+        Effect.suspend(() => {
+          const { last, rebuilding } = this.database
+          return Effect.tap(store.setAside(request), () =>
+            Effect.sync(() => {
+              rot.clear()
+              // Lost once more before it was whole again: what it had at first is still what nobody may count on.
+              this.setAsideAt = rebuilding ? Math.max(this.setAsideAt, last) : last
+            })
+          )
+        })
     }
   }
 
