@@ -37,9 +37,10 @@ async function compile(): Promise<string> {
   return classes
 }
 
+// The list of all that twenty kills' worth of writers have created is larger than the 1 MiB that the client takes by default.
 const options = (path: ReadonlyArray<string>, main: string, args: ReadonlyArray<string>) => ({
   command: tools.java.path,
-  args: ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", path.join(":"), main, ...args]
+  args: ["-Xmx512m", "-XX:TieredStopAtLevel=1", "-Djute.maxbuffer=67108864", "-cp", path.join(":"), main, ...args]
 })
 
 const java = (name: string, path: ReadonlyArray<string>, main: string, args: ReadonlyArray<string>) =>
