@@ -12,19 +12,7 @@ import { eventually } from "../setup/processes.ts"
 import { ZooKeeper } from "../setup/zookeeper.ts"
 import { usageFileOf, usageIn } from "./cgroup.ts"
 import { median, ms, runLoad, show, thousands } from "./run.ts"
-import { type Load, type Operation, parseServers, type Result } from "./spec.ts"
-
-export interface ComposeOptions {
-  readonly rounds: number
-  readonly sessions: number
-  readonly outstanding: number
-  readonly readRatio: number
-  readonly size: number
-  readonly nodes: number
-  readonly seconds: number
-  readonly warmupSeconds: number
-  readonly say: (line: string) => void
-}
+import { type Load, type Operation, parseServers, type Result, type Turns } from "./spec.ts"
 
 /** One load, measured some times. */
 export interface Measured {
@@ -50,13 +38,13 @@ const DOOR_CORES = 1
 const BUSY = 0.9
 
 /** Measures all of it, ZooKeeper first; neither runs while the other is loaded. */
-export async function scaling(options: ComposeOptions): Promise<ReadonlyArray<Measured>> {
+export async function scaling(options: Turns): Promise<ReadonlyArray<Measured>> {
   ensureTools(["zookeeper", "java"], options.say)
   ensureEngine(options.say)
   return [...(await zookeeper(options)), ...(await ours(options))]
 }
 
-async function zookeeper(options: ComposeOptions): Promise<ReadonlyArray<Measured>> {
+async function zookeeper(options: Turns): Promise<ReadonlyArray<Measured>> {
   options.say("Starting three ZooKeeper servers")
   const ensemble = await ZooKeeper.start(3)
   try {
@@ -72,7 +60,7 @@ async function zookeeper(options: ComposeOptions): Promise<ReadonlyArray<Measure
   }
 }
 
-async function ours(options: ComposeOptions): Promise<ReadonlyArray<Measured>> {
+async function ours(options: Turns): Promise<ReadonlyArray<Measured>> {
   const project = await Project.make()
   try {
     options.say("Building the image and bringing docker-compose.yml up")
@@ -97,7 +85,7 @@ async function through(
   service: "frontend" | "frontend-replica",
   count: number,
   op: Operation,
-  options: ComposeOptions
+  options: Turns
 ): Promise<Measured> {
   const doors = (await project.containers(service)).filter(({ running }) => running)
   if (doors.length !== count) throw new Error(`${doors.length} containers of ${service} run, not ${count}`)
@@ -122,7 +110,7 @@ async function usageFiles(project: Project): Promise<Readonly<Record<string, Rea
 }
 
 /** What everybody takes while nothing is asked: what is to be taken off the rows below it. */
-async function idle(project: Project, { seconds, say }: ComposeOptions): Promise<Measured> {
+async function idle(project: Project, { seconds, say }: Turns): Promise<Measured> {
   const files = Object.entries(await usageFiles(project))
   const usage = () => files.map(([, paths]) => paths.reduce((sum, path) => sum + usageIn(path), 0))
   const [before, since] = [usage(), performance.now()]
@@ -139,7 +127,7 @@ async function idle(project: Project, { seconds, say }: ComposeOptions): Promise
   }
 }
 
-const loadOf = (options: ComposeOptions, op: Operation): Omit<Load, "servers"> => {
+const loadOf = (options: Turns, op: Operation): Omit<Load, "servers"> => {
   const { nodes, outstanding, readRatio, seconds, sessions, size, warmupSeconds } = options
   return { op, sessions, outstanding, readRatio, size, nodes, seconds, warmupSeconds, root: "/bench" }
 }
@@ -148,7 +136,7 @@ async function measure(
   name: string,
   load: Load,
   coresEach: number | undefined,
-  { rounds, say }: ComposeOptions
+  { rounds, say }: Turns
 ): Promise<Measured> {
   const results: Array<Result> = []
   // The first turn is thrown away: everybody runs on a just-in-time compiler.

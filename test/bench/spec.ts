@@ -23,6 +23,12 @@ export interface Load {
   readonly containers?: Readonly<Record<string, ReadonlyArray<string>>>
 }
 
+/** A comparison: loads of this shape, as many turns of each as there are rounds. */
+export interface Turns extends Omit<Load, "servers" | "root" | "op" | "pids" | "containers"> {
+  readonly rounds: number
+  readonly say: (line: string) => void
+}
+
 export interface Result {
   /** Answered requests, and how long it took. */
   readonly requests: number

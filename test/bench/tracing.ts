@@ -8,12 +8,10 @@ import type { AddressInfo } from "node:net"
 import { ensureTools } from "../setup/packages.ts"
 import { Ensemble, Servers } from "../setup/zkmesh.ts"
 import { median, runLoad, show, thousands } from "./run.ts"
-import { type Load, parseServers, type Result } from "./spec.ts"
+import { type Load, parseServers, type Result, type Turns } from "./spec.ts"
 
-export interface TracingOptions extends Omit<Load, "servers" | "root" | "op" | "pids"> {
+export interface TracingOptions extends Turns {
   readonly placement: "server" | "ensemble"
-  readonly rounds: number
-  readonly say: (line: string) => void
 }
 
 export interface Cost {

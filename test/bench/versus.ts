@@ -2,21 +2,12 @@ import { ensureTools } from "../setup/packages.ts"
 import { Ensemble, Servers } from "../setup/zkmesh.ts"
 import { mode, ZooKeeper } from "../setup/zookeeper.ts"
 import { median, ms, runLoad, show, thousands } from "./run.ts"
-import { type Load, parseServers, type Result } from "./spec.ts"
+import { type Load, parseServers, type Result, type Turns } from "./spec.ts"
 
-export interface VersusOptions {
+export interface VersusOptions extends Turns {
   readonly placement: "server" | "ensemble"
   /** The names of the loads to run; all if it is absent. */
   readonly only?: ReadonlyArray<string>
-  readonly rounds: number
-  readonly sessions: number
-  readonly outstanding: number
-  readonly readRatio: number
-  readonly size: number
-  readonly nodes: number
-  readonly seconds: number
-  readonly warmupSeconds: number
-  readonly say: (line: string) => void
 }
 
 export interface Comparison {

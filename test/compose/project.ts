@@ -59,6 +59,8 @@ export class Project {
       COMPOSE_PROJECT_NAME: this.name,
       // What is in the profile is started by name, as far as its images can be had.
       COMPOSE_PROFILES: "",
+      // It is built once for all, with the name that comes next.
+      ZKMESH_PULL_POLICY: "missing",
       ZKMESH_IMAGE: process.env["ZKMESH_TEST_IMAGE"] ?? IMAGE,
       ZKMESH_PORT: `${port}`,
       ZKMESH_REPLICA_PORT: `${replicaPort}`,
