@@ -1,5 +1,6 @@
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.recipes.watch.PersistentWatcher;
+import org.apache.zookeeper.KeeperException;
 import org.apache.zookeeper.Watcher.Event.EventType;
 import org.apache.zookeeper.data.Stat;
 
@@ -43,7 +44,7 @@ public final class Watching {
         watcher.start();
         Checks.expect(isSet.await(Checks.WAIT_MS, TimeUnit.MILLISECONDS), "the watch was not set");
         System.out.println("watching");
-        while (client.checkExists().forPath(end) == null) Thread.sleep(100);
+        while (!isThere(client, end)) Thread.sleep(100);
         // What was to be told before the answer has been told by then, on the thread that tells the answer.
         CountDownLatch isSynced = new CountDownLatch(1);
         client.getZookeeperClient().getZooKeeper().sync(root, (code, path, context) -> isSynced.countDown(), null);
@@ -52,6 +53,15 @@ public final class Watching {
         String said = "{\"events\":%d,\"resets\":%d,\"states\":[%s],\"violations\":[%s]}";
         System.out.println(String.format(said, events, resets.size(), quoted(states), quoted(wrong)));
       }
+    }
+  }
+
+  /** A connection that is lost is among the states that are told in the end; until then it may come back. */
+  private static boolean isThere(CuratorFramework client, String path) throws Exception {
+    try {
+      return client.checkExists().forPath(path) != null;
+    } catch (KeeperException.ConnectionLossException | KeeperException.SessionExpiredException lost) {
+      return false;
     }
   }
 
