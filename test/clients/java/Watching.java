@@ -27,10 +27,9 @@ public final class Watching {
   }
 
   private void run(String hosts, String root, String end) throws Exception {
-    try (Curators clients = new Curators(hosts, 1)) {
+    List<String> states = new CopyOnWriteArrayList<>();
+    try (Curators clients = new Curators(hosts, 1, (one, state) -> states.add(state.name()))) {
       CuratorFramework client = clients.get(0);
-      List<String> states = new CopyOnWriteArrayList<>();
-      client.getConnectionStateListenable().addListener((one, state) -> states.add(state.name()));
       List<String> resets = new CopyOnWriteArrayList<>();
       CountDownLatch isSet = new CountDownLatch(1);
       try (PersistentWatcher watcher = new PersistentWatcher(client, root, true)) {
