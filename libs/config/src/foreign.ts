@@ -27,10 +27,6 @@ export const IGNORED: ReadonlyArray<Foreign> = [
     keys: ["peerType"]
   },
   {
-    why: "whoever leads serves clients, too; frontends without a peer of their own spread clients over all",
-    keys: ["leaderServes"]
-  },
-  {
     why: "the leader checks every write before it takes a zxid of its own",
     keys: ["enableEagerACLCheck"]
   },

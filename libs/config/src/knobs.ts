@@ -22,6 +22,7 @@ import {
   zookeeper
 } from "./knob.ts"
 import { operatorKnobs } from "./operatorKnobs.ts"
+import { quorumKnobs } from "./quorumKnobs.ts"
 import { telemetryKnobs } from "./telemetryKnobs.ts"
 
 export type { About, Origin } from "./knob.ts"
@@ -260,6 +261,7 @@ export const Knobs = Schema.Struct({
   ...clients,
   ...doorKnobs,
   ...ensemble,
+  ...quorumKnobs,
   ...operatorKnobs,
   ...telemetryKnobs,
   ...own

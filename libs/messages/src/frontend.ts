@@ -84,6 +84,8 @@ export type SessionToFrontend =
       readonly zxid: Zxid
       /** Only those are welcome who want to read and no more: there is no leader. */
       readonly readOnly?: boolean
+      /** It leads, and is to serve clients only as long as no other peer does. */
+      readonly leadsOnly?: boolean
     }
   /** Who the ensemble is, as `/zookeeper/config` has it at that peer: after the first Status, and whenever it has changed. */
   | { readonly _tag: "Configuration"; readonly text: string }

@@ -32,6 +32,8 @@ export interface SessionOptions {
   readonly housePassword?: Uint8Array
   /** From when on, without a leader, clients are served that only want to read; undefined: never. */
   readonly readOnlyAfterMs?: number | undefined
+  /** False: while this peer leads, clients are served by others, if there are any (`leaderServes=no`). Default: true. */
+  readonly leaderServes?: boolean
   /** Hears how many watches an event has fired. */
   readonly onFired?: ((type: EventType, count: number) => void) | undefined
   /** For an audit: hears what each write of a client of this peer's has become, and what went with a session. */

@@ -96,7 +96,16 @@ export class Standing {
   get status(): SessionToFrontend {
     const { role, epoch } = this.role
     const { serving, readOnly } = this
-    return { _tag: "Status", serving, role, epoch, zxid: this.core.zxid, ...(readOnly ? { readOnly } : {}) }
+    const leadsOnly = role === "leading" && this.core.options.leaderServes === false
+    return {
+      _tag: "Status",
+      serving,
+      role,
+      epoch,
+      zxid: this.core.zxid,
+      ...(readOnly ? { readOnly } : {}),
+      ...(leadsOnly ? { leadsOnly } : {})
+    }
   }
 
   tell(message: SessionToFrontend): void {

@@ -191,6 +191,19 @@ describe("a change of leader", () => {
   })
 })
 
+describe("a peer that is only to lead while it leads", () => {
+  it("says so as long as it leads, and serves as any other when it follows", () => {
+    const h = new Harness({ leaderServes: false }).started()
+    h.role("leading", 2, 2)
+    assert.deepInclude(h.messages.at(-1), { _tag: "Status", serving: true, role: "leading", leadsOnly: true })
+    h.role("following", 3)
+    assert.notProperty(h.messages.at(-1), "leadsOnly")
+    const other = new Harness().started()
+    other.role("leading", 2, 2)
+    assert.notProperty(other.messages.at(-1), "leadsOnly")
+  })
+})
+
 describe("the stream's end", () => {
   it("ends every connection, since order and watches are lost, and starts afresh from the next Hello", () => {
     const h = new Harness().started()

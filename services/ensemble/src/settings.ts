@@ -75,6 +75,7 @@ export const peerSettings = ({ knobs, membership }: Config, sid: Sid, { voters, 
       minSessionTimeoutMs: minMs,
       maxSessionTimeoutMs: maxMs,
       skipAcl: knobs.skipACL === "yes",
+      leaderServes: knobs.leaderServes === "yes",
       localSessions: knobs.localSessionsEnabled,
       localSessionsUpgrading: knobs.localSessionsUpgradingEnabled,
       readOnlyMode: knobs["readonlymode.enabled"]

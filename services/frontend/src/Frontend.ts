@@ -123,6 +123,7 @@ export class Frontend {
     context.every(WATCH_MS, { _tag: "Watch" })
     this.handle = (batch) => {
       for (const message of batch) this.take(message)
+      this.carrier.settle()
       this.flushClients()
       this.tracing?.flushed(this.now())
       this.draining?.letGo()

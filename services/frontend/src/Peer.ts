@@ -14,6 +14,8 @@ export interface PeerStatus {
   readonly zxid: Zxid
   /** It serves only those who want to read and no more. */
   readonly readOnly?: boolean
+  /** It leads, and would rather that others serve. */
+  readonly leadsOnly?: boolean
 }
 
 const SILENT: PeerStatus = { serving: false, role: "looking", epoch: 0, zxid: 0 }

@@ -1,7 +1,7 @@
 /** The peers that a frontend sends its clients to, in the order of its preference; they follow the ensemble as it changes. */
 import { parseConfiguration } from "@zkmesh/membership"
 import type { Sid, Zxid } from "@zkmesh/numbers"
-import { Peer, type PeerLink } from "./Peer.ts"
+import { Peer, type PeerLink, type PeerStatus } from "./Peer.ts"
 
 /** Puts the members of the ensemble into an order of preference. */
 export type Preference = (members: ReadonlyArray<Sid>) => ReadonlyArray<Sid>
@@ -37,15 +37,23 @@ export class Peers {
     return this.all.length > 1 || this.preference !== undefined
   }
 
-  /** The first peer that serves: where new clients go. Those that are content with reading find one without a leader. */
+  /**
+   * The first peer that serves: where new clients go; one that only leads if there is no other. Those that are content
+   * with reading find one without a leader.
+   */
   serving(isContent = false): Peer | undefined {
-    const peer = this.all.find(({ status }) => status.serving && status.readOnly !== true)
-    return peer ?? (isContent ? this.all.find(({ status }) => status.serving) : undefined)
+    const peer = this.first(({ serving, readOnly }) => serving && readOnly !== true)
+    return peer ?? (isContent ? this.first(({ serving }) => serving) : undefined)
   }
 
   /** The first peer that serves and has a leader; else the first that serves. */
   best(): Peer | undefined {
-    return this.all.find(({ status }) => status.serving && status.role !== "looking") ?? this.serving()
+    return this.first(({ serving, role }) => serving && role !== "looking") ?? this.serving()
+  }
+
+  private first(can: (status: PeerStatus) => boolean): Peer | undefined {
+    const peer = this.all.find(({ status }) => can(status) && status.leadsOnly !== true)
+    return peer ?? this.all.find(({ status }) => can(status))
   }
 
   /** The peer to speak for. One that is between two leaders keeps its clients, but has no mode that it could tell. */

@@ -12,7 +12,10 @@ import { RawClient } from "./harness.ts"
 
 const TICK_MS = 100
 
-type SessionKinds = Pick<SessionServiceOptions, "localSessions" | "localSessionsUpgrading" | "readOnlyMode">
+type SessionKinds = Pick<
+  SessionServiceOptions,
+  "localSessions" | "localSessionsUpgrading" | "readOnlyMode" | "leaderServes"
+>
 
 export class Ensemble {
   private readonly bus: Context.Context<Bus>

@@ -41,6 +41,8 @@ export interface SessionServiceOptions {
   readonly localSessionsUpgrading?: boolean
   /** Without a leader, clients that only want to read are served after a while (`readonlymode.enabled`). Default: no. */
   readonly readOnlyMode?: boolean
+  /** Whether a peer that leads serves clients while there are others that can (`leaderServes`). Default: yes. */
+  readonly leaderServes?: boolean
   /** Nobody's permissions are checked (`zookeeper.skipACL`), nor what a watch may tell. Default: no. */
   readonly skipAcl?: boolean
   /** Who did what is written to the log (`audit.enable`). Default: no. */
@@ -157,6 +159,7 @@ class Shell {
       localSessions: options.localSessions ?? false,
       localSessionsUpgrading: options.localSessionsUpgrading ?? false,
       housePassword: context.randomBytes(16),
+      leaderServes: options.leaderServes ?? true,
       readOnlyAfterMs: options.readOnlyMode === true ? Math.max(READ_ONLY_AFTER_MS, options.tickTimeMs) : undefined,
       firstToken: firstToken(context.randomBytes),
       mayRead: (acl, identity) => skipAcl || isAllowed(acl, Perms.READ, identity),

@@ -14,6 +14,7 @@ import type { Frontend } from "../Frontend.ts"
 import type { Peer } from "../Peer.ts"
 import type { DropReason } from "../statistics.ts"
 import { Carry } from "./Carry.ts"
+import { Relief } from "./Relief.ts"
 
 type Refusal = Extract<SessionToFrontend, { _tag: "Refused" }>["reason"]
 type Connected = Extract<SessionToFrontend, { _tag: "Connected" }>
@@ -30,9 +31,11 @@ export class Carrier {
   private readonly frontend: Frontend
   /** Those that have no peer, or not been taken by their new one yet. */
   private readonly moving = new Set<Client>()
+  private readonly relief: Relief
 
   constructor(frontend: Frontend) {
     this.frontend = frontend
+    this.relief = new Relief(frontend, (client) => this.goElsewhere(client.peer!, client))
   }
 
   /** Takes care of a client whose session is there; with only one peer there is nowhere to carry it. */
@@ -44,6 +47,7 @@ export class Carrier {
   /** The client's peer can do nothing more for it. */
   lose(client: Client, reason: DropReason): void {
     const { frontend } = this
+    this.relief.forget(client)
     const { carry } = client
     if (client.phase !== Phase.Open || carry === undefined) {
       frontend.end(client, reason)
@@ -60,6 +64,12 @@ export class Carrier {
   /** The client has gone, or is here. */
   forget(client: Client): void {
     this.moving.delete(client)
+    this.relief.forget(client)
+  }
+
+  /** Called at the end of each pass: clients may have been answered. */
+  settle(): void {
+    this.relief.settle()
   }
 
   private move(client: Client): void {
@@ -121,24 +131,25 @@ export class Carrier {
 
   /** Peers find a new leader at about the same time: one that does not is not worth waiting for. */
   private consider(peer: Peer, now: number): void {
+    if (peer.status.leadsOnly === true) this.relief.of(peer)
     const lookingMs = now - peer.since
     if (peer.status.role !== "looking" || lookingMs < LOOKING_MS) return
     const best = this.frontend.peers.best()
     const isWorse = best === undefined || best.status.role === "looking" || best.status.epoch < peer.status.epoch
     for (const client of [...peer.clients]) {
       if (client.phase !== Phase.Open || client.carry?.lostAt !== undefined) continue
-      if (!isWorse && client.carry !== undefined) {
-        peer.send({ _tag: "Disconnected", conn: client.conn })
-        this.lose(client, "peerLost")
-      } else if (lookingMs > client.timeoutMs * PATIENCE) this.frontend.end(client, "peerLost")
+      if (!isWorse && client.carry !== undefined) this.goElsewhere(peer, client)
+      else if (lookingMs > client.timeoutMs * PATIENCE) this.frontend.end(client, "peerLost")
     }
   }
 
   /** The peer is none of the ensemble's any more: its clients go on at others, or are let go. */
   leave(peer: Peer): void {
-    for (const client of [...peer.clients]) {
-      peer.send({ _tag: "Disconnected", conn: client.conn })
-      this.lose(client, "peerLost")
-    }
+    for (const client of [...peer.clients]) this.goElsewhere(peer, client)
+  }
+
+  private goElsewhere(peer: Peer, client: Client): void {
+    peer.send({ _tag: "Disconnected", conn: client.conn })
+    this.lose(client, "peerLost")
   }
 }
