@@ -22,8 +22,8 @@ const DASHBOARD = `znode_count ephemerals_count watch_count approximate_data_siz
 const OF_LEADERS = `leader_uptime learners synced_followers synced_observers pending_syncs last_proposal_size
   ack_latency_count`.split(/\s+/)
 
-/** Keys for which nothing of ours stands: queues of ZooKeeper's threads by learner, bytes by first path element. */
-const NOT_HERE = /_learner_handler_qp_|_per_namespace$/
+/** Queues of ZooKeeper's threads by learner; and without `server.N` lines there is no configuration to write. */
+const NOT_HERE = /_learner_handler_qp_|_zookeeper_write_per_namespace$/
 
 let ours: Ensemble
 let theirs: ZooKeeper
@@ -66,6 +66,33 @@ const get = async (path: string, peer = 0) => {
 const command = async (name: string, peer = 0): Promise<Record<string, unknown>> =>
   JSON.parse((await get(`/commands/${name}`, peer)).body)
 
+/** Does the same things at any server, one after the other; returns what `mntr` then says of it, value by value. */
+const traffic = async (connect: string): Promise<Record<string, number>> => {
+  const [server] = connect.split(",")
+  const client = new ZkClient(server!)
+  await client.connected()
+  await client.create("/na", Buffer.alloc(10))
+  await client.create("/nb", Buffer.alloc(1000))
+  await client.create("/na/b", Buffer.alloc(5))
+  await client.create("/na/e", null, { mode: CreateMode.EPHEMERAL })
+  await client.setData("/na", Buffer.alloc(20))
+  await client.getData("/na")
+  await client.getData("/nb")
+  await client.exists("/na/b")
+  await client.exists("/na/none")
+  await client.getChildren("/na")
+  await client.getChildren("/na/b")
+  await client.getChildren("/")
+  await client.getData("/na/e")
+  await client.close()
+  const figures = await monitor(Number(server!.split(":")[1]))
+  return Object.fromEntries(
+    [...figures]
+      .filter(([key]) => /^zk_(cnt|sum|min|max)_n[ab]_\w+_per_namespace$/.test(key))
+      .map(([key, value]) => [key, Number(value)])
+  )
+}
+
 describe("four-letter words", () => {
   for (const role of ["leader", "follower"]) {
     it(`mntr of a ${role} has every key that ZooKeeper's has, of the same kind`, async () => {
@@ -83,6 +110,20 @@ describe("four-letter words", () => {
       assert.strictEqual(mine.get("zk_peer_state"), zookeepers.get("zk_peer_state"))
     })
   }
+
+  it("mntr counts reads and writes by top-level znode, to the byte as ZooKeeper does", async () => {
+    const [mine, zookeepers] = await Promise.all([traffic(ours.connect), traffic(theirs.connect)])
+    assert.deepStrictEqual(mine, zookeepers)
+    assert.deepInclude(mine, {
+      // The znodes of 2, 4 and 5 bytes of path with values of 10, 5 and none, 20 bytes put in a's place, and the end of a/e.
+      zk_cnt_na_write_per_namespace: 5,
+      zk_sum_na_write_per_namespace: 3 + 10 + (5 + 5) + 5 + (3 + 20) + 5,
+      zk_cnt_nb_write_per_namespace: 1,
+      zk_cnt_na_read_per_namespace: 5,
+      zk_cnt_nb_read_per_namespace: 1,
+      zk_sum_nb_read_per_namespace: 3 + 1000 + 68
+    })
+  })
 
   it("srvr, stat, cons, wchs, wchc, wchp, dirs, envi, gtmk, isro and ruok have ZooKeeper's lines", async () => {
     const [mine, zookeepers] = await Promise.all([roleOf(ours.ports, "leader"), roleOf(theirs.ports, "leader")])

@@ -14,6 +14,7 @@ import { NodeWriter } from "./nodewriter.ts"
 import type { RecentReplies } from "./replies.ts"
 import { readStaged, restoreTree } from "./restoring.ts"
 import { Field, Kind, type Slot } from "./rows.ts"
+import type { Traffic } from "./traffic.ts"
 import { type Tree, TreeCorrupt } from "./tree.ts"
 import { readOpenBody } from "./txns.ts"
 
@@ -26,6 +27,7 @@ export class Applier {
   private readonly self: Sid
   /** The replies to everybody's writes; undefined if they are not kept. */
   private readonly replies: RecentReplies | undefined
+  private readonly traffic: Traffic | undefined
   private readonly out = new NodeWriter(64 * 1024)
   private readonly reader = new JuteReader(NO_BYTES)
   private readonly opReader = new JuteReader(NO_BYTES)
@@ -50,11 +52,12 @@ export class Applier {
   private echo: string | null = null
   private slot: Slot = 0
 
-  /** `self` is the peer: it answers the requests of the sessions that are attached to it. */
-  constructor(tree: Tree, self: Sid, replies?: RecentReplies | undefined) {
+  /** `self` is the peer: it answers the requests of the sessions that are attached to it. `traffic`: told of writes. */
+  constructor(tree: Tree, self: Sid, replies?: RecentReplies | undefined, traffic?: Traffic | undefined) {
     this.tree = tree
     this.self = self
     this.replies = replies
+    this.traffic = traffic
   }
 
   /** Applies the entry at which the reader stands; undefined if it has been applied before. */
@@ -238,6 +241,7 @@ export class Applier {
     this.slot = tree.create(parent, content, { kind, owner, ttlMs, acl, zxid, time })
     tree.countCreation(parent, creations, zxid)
     tree.quotas.created(this.path, dataLength(content))
+    if (this.traffic !== undefined) this.count(dataLength(content))
     this.event(EventType.NodeCreated, this.path, this.slot, parent)
   }
 
@@ -268,6 +272,7 @@ export class Applier {
     const length = rows.get(slot, Field.dataLength)
     tree.remove(slot, this.bytes, content.pathStart, content.pathEnd, this.path, this.zxid)
     tree.quotas.deleted(this.path, length)
+    if (this.traffic !== undefined) this.count(0)
     return true
   }
 
@@ -279,7 +284,12 @@ export class Applier {
     const before = tree.nodes.rows.get(this.slot, Field.dataLength)
     tree.setData(this.slot, content, reader.int(), this.zxid, this.time)
     tree.quotas.resized(this.path, dataLength(content) - before)
+    if (this.traffic !== undefined) this.count(dataLength(content))
     this.event(EventType.NodeDataChanged, this.path, this.slot, 0)
+  }
+
+  private count(bytes: number): void {
+    this.traffic?.wrote(this.bytes, this.content.pathStart, this.content.pathEnd, bytes)
   }
 
   private setAcl(reader: JuteReader): void {

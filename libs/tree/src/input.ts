@@ -11,6 +11,7 @@ import type {
 import type { Sid } from "@zkmesh/numbers"
 import type { CheckpointDelta } from "@zkmesh/store"
 import type { OptionalScheme } from "./acl.ts"
+import type { Traffic } from "./traffic.ts"
 import type { Tree } from "./tree.ts"
 
 /** A link's name, unique among all. */
@@ -47,6 +48,8 @@ export interface ZnodeOptions {
   /** What the service has measured, for an operator who asks. */
   readonly figures?: (() => Stats) | undefined
   readonly onReset?: (() => void) | undefined
+  /** Told of what is read and written; default: nobody counts. */
+  readonly traffic?: Traffic | undefined
   /** How much may be prepared and not applied yet. */
   readonly proposalWindowBytes: number
   /** Trees are compared whenever a zxid's counter is a multiple of this, which is the same on all peers. Default: 128. */

@@ -19,6 +19,7 @@ import { type AclList, fixAcl, isAllowed, OPEN_ACL, OPEN_ACL_BYTES, type Optiona
 import type { NodeState, Overlay } from "./overlay.ts"
 import type { PreparerOptions } from "./prepare.ts"
 import { Field, Kind } from "./rows.ts"
+import type { Traffic } from "./traffic.ts"
 import { CONFIG_PATH, isBuiltIn, type Tree } from "./tree.ts"
 import type { BatchWriter } from "./txns.ts"
 
@@ -44,6 +45,7 @@ export class NodeOps {
   private readonly tree: Tree
   private readonly extendedTypes: boolean
   private readonly enforceQuota: boolean
+  private readonly traffic: Traffic | undefined
   private readonly absentSchemes: ReadonlySet<OptionalScheme>
   private zxid: Zxid = 0
   private session: SessionId = 0
@@ -55,13 +57,14 @@ export class NodeOps {
     tree: Tree,
     overlay: Overlay,
     out: BatchWriter,
-    options: Pick<PreparerOptions, "extendedTypes" | "enforceQuota" | "absentSchemes">
+    options: Pick<PreparerOptions, "extendedTypes" | "enforceQuota" | "absentSchemes" | "traffic">
   ) {
     this.tree = tree
     this.overlay = overlay
     this.out = out
     this.extendedTypes = options.extendedTypes
     this.enforceQuota = options.enforceQuota ?? false
+    this.traffic = options.traffic
     this.absentSchemes = new Set(options.absentSchemes)
   }
 
@@ -112,7 +115,9 @@ export class NodeOps {
   }
 
   private isBeyondQuota(path: string, count: number, bytes: number): boolean {
-    return this.enforceQuota && this.tree.quotas.exceeds(path, count, bytes)
+    if (!this.enforceQuota || !this.tree.quotas.exceeds(path, count, bytes)) return false
+    this.traffic?.exceededQuota(path)
+    return true
   }
 
   private appliedLength(path: string): number {

@@ -25,6 +25,7 @@ import { Reconfiguring } from "./reconfiguring.ts"
 import { readStaged } from "./restoring.ts"
 import { Kind } from "./rows.ts"
 import type { Earlier } from "./sessions.ts"
+import type { Traffic } from "./traffic.ts"
 import type { Tree } from "./tree.ts"
 import { BatchWriter, type ResumedBody, writeOpenBody } from "./txns.ts"
 
@@ -51,6 +52,8 @@ export interface PreparerOptions {
   readonly extendedTypes: boolean
   /** Whether hard limits are kept, `zookeeper.enforceQuota`; default no. They are compared with what is applied. */
   readonly enforceQuota?: boolean
+  /** Told of what a quota refuses; default: nobody counts. */
+  readonly traffic?: Traffic | undefined
   /** How long a container may wait for its first child, `znode.container.maxNeverUsedIntervalMs`; default 0, for ever. */
   readonly containerMaxNeverUsedMs?: number
   /** Schemes by which nobody can prove anything here, and which no ACL may therefore name; default none. */

@@ -128,7 +128,7 @@ export class Quotas {
 
   /** What is allowed and what is used, for monitoring: a hard limit rather than a soft one where there are both. */
   sums(): QuotaSums {
-    const sums: QuotaSums = { countLimit: {}, bytesLimit: {}, countUsage: {}, bytesUsage: {} }
+    const sums: QuotaSums = { countLimit: none(), bytesLimit: none(), countUsage: none(), bytesUsage: none() }
     for (const limited of this.limited) {
       const namespace = limited.split("/", 2)[1]!
       const limits = this.text(limited, LIMITS)
@@ -170,6 +170,9 @@ export class Quotas {
     })
   }
 }
+
+/** Without what every object inherits: a znode may be called `constructor`. */
+const none = (): Record<string, number> => Object.create(null)
 
 const add = (sums: Record<string, number>, namespace: string, value: number): void => {
   if (value > UNSET) sums[namespace] = (sums[namespace] ?? 0) + value

@@ -34,6 +34,7 @@ import { NodeWriter } from "./nodewriter.ts"
 import { catchUp } from "./recentEvents.ts"
 import { Field, type Slot } from "./rows.ts"
 import { NO_PERSISTENT, setWatches } from "./setwatches.ts"
+import { STAT_BYTES, type Traffic } from "./traffic.ts"
 import type { Tree } from "./tree.ts"
 
 const CHUNK_BYTES = 128 * 1024
@@ -51,6 +52,7 @@ export interface ReadResults {
 
 export class ReadBatch {
   private readonly tree: Tree
+  private readonly traffic: Traffic | undefined
   private readonly out = new NodeWriter(CHUNK_BYTES)
   private readonly reader = new JuteReader(NO_BYTES)
   private ends: Array<number> = []
@@ -60,8 +62,10 @@ export class ReadBatch {
   private pathStart = 0
   private pathEnd = 0
 
-  constructor(tree: Tree) {
+  /** `traffic` is told of every read; undefined: nobody counts. */
+  constructor(tree: Tree, traffic?: Traffic | undefined) {
     this.tree = tree
+    this.traffic = traffic
   }
 
   get size(): number {
@@ -186,7 +190,9 @@ export class ReadBatch {
     if (slot === 0) return ErrorCode.NONODE
     if (!this.mayRead(slot, identity)) return ErrorCode.NOAUTH
     if (watch) this.watch("data", this.pathText(request))
-    this.out.dataReply(request.xid, this.tree.zxid, this.tree.nodes, slot)
+    const { nodes } = this.tree
+    this.out.dataReply(request.xid, this.tree.zxid, nodes, slot)
+    if (this.traffic !== undefined) this.count(request, nodes.rows.get(slot, Field.dataLength))
     return ErrorCode.OK
   }
 
@@ -202,6 +208,7 @@ export class ReadBatch {
     if (watch) this.watch("data", this.pathText(request))
     if (slot === 0) return ErrorCode.NONODE
     this.out.statReply(request.xid, this.tree.zxid, this.tree.nodes, slot)
+    if (this.traffic !== undefined) this.count(request, 0)
     return ErrorCode.OK
   }
 
@@ -213,10 +220,24 @@ export class ReadBatch {
     if (watch) this.watch("child", this.pathText(request))
     const { out, tree } = this
     const frame = out.beginReply(request.xid, tree.zxid, 0)
-    out.nodeChildren(tree.nodes, slot)
+    const names = this.children(slot)
+    if (this.traffic !== undefined) this.count(request, names)
     if (request.op === OpCode.getChildren2) out.nodeStat(tree.nodes, slot)
     out.endFrame(frame)
     return ErrorCode.OK
+  }
+
+  /** Writes the names of a znode's children; returns how long they are together. */
+  private children(slot: Slot): number {
+    const { out, tree } = this
+    const before = out.length
+    out.nodeChildren(tree.nodes, slot)
+    // Each stands behind its length, and all of them behind their number.
+    return out.length - before - 4 * (tree.nodes.rows.get(slot, Field.numChildren) + 1)
+  }
+
+  private count({ buffer }: ClientRequest, bytes: number): void {
+    this.traffic?.read(buffer, this.pathStart, this.pathEnd, bytes + STAT_BYTES)
   }
 
   private getAcl(request: ClientRequest, identity: Identity): number {
@@ -279,10 +300,13 @@ export class ReadBatch {
         continue
       }
       writeMultiHeader(out, op, false, 0)
+      let bytes: number
       if (op === OpCode.getData) {
         out.nodeData(tree.nodes, slot)
         out.nodeStat(tree.nodes, slot)
-      } else out.nodeChildren(tree.nodes, slot)
+        bytes = tree.nodes.rows.get(slot, Field.dataLength)
+      } else bytes = this.children(slot)
+      this.traffic?.readPath(path, bytes + STAT_BYTES)
     }
     writeMultiEnd(out)
     out.endFrame(frame)

@@ -4,6 +4,7 @@ import type { SessionId } from "@zkmesh/numbers"
 import type { LinkId } from "./input.ts"
 import { Parked, type ParkedReads } from "./parked.ts"
 import { ReadBatch } from "./reads.ts"
+import type { Traffic } from "./traffic.ts"
 import type { Tree } from "./tree.ts"
 
 type Reads = Extract<SessionToZnode, { readonly _tag: "Reads" }>
@@ -16,6 +17,7 @@ const MAX_TXNS = 4096
 export class Streams {
   private readonly outboxes = new Map<LinkId, Array<ZnodeToSession>>()
   private tree: Tree
+  private readonly traffic: Traffic | undefined
   private reads: ReadBatch
   /** Whose answers have been written but not yet put in line. */
   private reader: LinkId | undefined
@@ -25,9 +27,10 @@ export class Streams {
   /** The configuration that session services have been told of. */
   private told = 0
 
-  constructor(tree: Tree) {
+  constructor(tree: Tree, traffic?: Traffic | undefined) {
     this.tree = tree
-    this.reads = new ReadBatch(tree)
+    this.traffic = traffic
+    this.reads = new ReadBatch(tree, traffic)
     this.told = tree.configRevision
   }
 
@@ -38,7 +41,7 @@ export class Streams {
   /** Answers come from this tree from now on; links to the old one are gone. */
   replace(tree: Tree): void {
     this.tree = tree
-    this.reads = new ReadBatch(tree)
+    this.reads = new ReadBatch(tree, this.traffic)
     this.reader = undefined
     this.txns = []
     this.parked.clear()

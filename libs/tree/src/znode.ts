@@ -23,10 +23,11 @@ import type { QuotaSums } from "./quotas.ts"
 import { RecentEvents } from "./recentEvents.ts"
 import { RecentReplies } from "./replies.ts"
 import { Streams } from "./streams.ts"
-import { type Tree, TreeCorrupt } from "./tree.ts"
+import { CONFIG_PATH, type Tree, TreeCorrupt } from "./tree.ts"
 
 /** Digests are compared whenever a zxid's counter is a multiple of this, unless the options say otherwise. */
 const DIGEST_EVERY = 128
+const CONFIG_BYTES = Buffer.from(CONFIG_PATH)
 
 export class ZnodeCore {
   private readonly options: ZnodeOptions
@@ -62,10 +63,17 @@ export class ZnodeCore {
     const { recentReplyBytes } = options
     this.replies = recentReplyBytes === undefined ? undefined : new RecentReplies(recentReplyBytes)
     this.keepEvents(tree)
-    this.applier = new Applier(tree, options.sid, this.replies)
-    this.streams = new Streams(tree)
+    this.applier = new Applier(tree, options.sid, this.replies, options.traffic)
+    this.streams = new Streams(tree, options.traffic)
     this.leading = new Leading(options, tree, this.role)
     this.reported = this.checkpoint = tree.zxid
+    this.countConfiguration()
+  }
+
+  /** Each peer writes it by itself, and ZooKeeper counts that as a write. */
+  private countConfiguration(): void {
+    const text = this.tree.configText()
+    if (text !== "") this.options.traffic?.wrote(CONFIG_BYTES, 0, CONFIG_BYTES.length, Buffer.byteLength(text))
   }
 
   step(input: ZnodeInput, clocks: Clocks): void {
@@ -158,6 +166,7 @@ export class ZnodeCore {
       case "Configuration":
         this.configuration = message.text
         this.tree.setConfig(message.text)
+        this.countConfiguration()
         return
       case "Synced":
         this.leading.upToDate(message.sids)
@@ -226,7 +235,8 @@ export class ZnodeCore {
     tree.skipAcl = this.options.skipAcl ?? false
     this.keepEvents(tree)
     if (this.configuration !== undefined) tree.setConfig(this.configuration)
-    this.applier = new Applier(tree, this.options.sid, this.replies)
+    this.countConfiguration()
+    this.applier = new Applier(tree, this.options.sid, this.replies, this.options.traffic)
     this.streams.replace(tree)
     this.leading.replace(tree)
     this.digests.clear()

@@ -31,6 +31,7 @@ import {
   type PreparerOptions,
   ReadBatch,
   type ReadResults,
+  type Traffic,
   Tree,
   type Verdict
 } from "../src/index.ts"
@@ -65,6 +66,7 @@ export class World {
   readonly preparer: Preparer
   readonly applier: Applier
   readonly batches: Array<TxnBatch> = []
+  readonly traffic: Traffic | undefined
   now = 1_700_000_000_000
   private nextToken = 1
 
@@ -76,7 +78,8 @@ export class World {
       enforceQuota: options.enforceQuota ?? false,
       reconfigEnabled: options.reconfigEnabled ?? false
     })
-    this.applier = new Applier(this.tree, PEER)
+    this.traffic = options.traffic
+    this.applier = new Applier(this.tree, PEER, undefined, options.traffic)
     this.preparer.lead(EPOCH)
   }
 
@@ -218,7 +221,7 @@ export class Client {
     write(writer)
     const end = writer.length
     writer.int(-7)
-    const reads = new ReadBatch(this.world.tree)
+    const reads = new ReadBatch(this.world.tree, this.world.traffic)
     reads.read(new ClientRequest(1, 55, op, writer.take(), 4, end), this.identity, this.id)
     const results = reads.take()
     assert.deepEqual(results.ends, [results.buffer.length])

@@ -20,6 +20,7 @@ import { CurrentTelemetry } from "@zkmesh/telemetry"
 import { type Clocks, type OptionalScheme, type Tree, TreeLoader, ZnodeCore, type ZnodeInput } from "@zkmesh/tree"
 import { Effect, type Scope, Stream } from "effect"
 import { Measures } from "./Measures.ts"
+import { Namespaces } from "./Namespaces.ts"
 import { ZnodeTracing } from "./tracing/ZnodeTracing.ts"
 
 export interface ZnodeServiceOptions {
@@ -186,7 +187,8 @@ class Shell {
         recentEvents: options.recentEvents ?? 32_768,
         proposalWindowBytes: options.proposalWindowBytes ?? 16 * 1024 * 1024,
         figures: () => measures.metrics.figures("znode"),
-        onReset: () => measures.metrics.reset()
+        onReset: () => measures.metrics.reset(),
+        traffic: new Namespaces(measures.metrics)
       },
       tree
     )

@@ -18,7 +18,7 @@ export const ZNODE = {
   quota_bytes_limit_per_namespace: gauges("bytes", "quota of bytes below a top-level znode"),
   quota_count_usage_per_namespace: gauges("znodes", "znodes that count towards the quota"),
   quota_bytes_usage_per_namespace: gauges("bytes", "bytes that count towards the quota"),
-  quota_exceeded_error_per_namespace: counters("requests", "writes refused or warned of because of a quota"),
+  quota_exceeded_error_per_namespace: counters("requests", "writes refused because of a hard quota (on the leader)"),
   applied_count: counter("transactions", "transactions applied"),
   prepared_count: counter("requests", "requests made transactions (on the leader)"),
   prepare_rejected_count: counter("requests", "requests that never became a transaction (on the leader)"),
@@ -39,6 +39,9 @@ export const ZNODE = {
   propagation_latency: distribution("ms", "time from a transaction's making on the leader to its applying here"),
   write_final_proc_time_ms: distribution("ms", "time to apply a transaction, as an average of its batch"),
   read_final_proc_time_ms: distribution("ms", "time to answer a read from the tree, as an average of its batch"),
-  write_per_namespace: summaries("bytes", "data written below a top-level znode"),
-  read_per_namespace: summaries("bytes", "data read below a top-level znode")
+  write_per_namespace: summaries("bytes", "paths and values of the writes applied below a top-level znode"),
+  read_per_namespace: summaries(
+    "bytes",
+    "paths, values or names of children, and Stats of the reads below a top-level znode"
+  )
 } as const
