@@ -127,10 +127,10 @@ class Shell {
     this.limitMs = options.syncLimit * options.tickTimeMs
     this.commitLingerMs = options.commitLingerMs ?? 1
     this.appendLingerMs = options.appendLingerMs ?? 5
-    this.peer = new Peer(peerConfig(options), parts.recovered)
+    this.peer = new Peer(peerConfig(options, context.randomBytes), parts.recovered)
     this.tracing = parts.tracing
     this.metrics = parts.metrics
-    this.statistics = new Statistics(parts.metrics, context.wallClock, context.now())
+    this.statistics = new Statistics(parts.metrics, context.wallClock, context.now(), options.tickTimeMs)
     const writer = new Writer(store, scope, this.statistics, context.now, options.slowCommitMs ?? 1000, parts.tracing)
     this.writes = new Lane(writer.perform, context.pipe)
     this.reads = new Lane(new Reader(store, scope).perform, context.pipe)

@@ -5,6 +5,7 @@ import type { Sid, Zxid } from "@zkmesh/numbers"
 import type { StoreSizes } from "@zkmesh/store"
 import { batchTime, type TxnBatch } from "@zkmesh/txn"
 import type { LinkId, Peer } from "@zkmesh/zab"
+import { Backlogs } from "./Backlogs.ts"
 
 /** Proposals whose time is remembered: a slow peer may acknowledge long after the quorum has. */
 const REMEMBERED = 4096
@@ -38,10 +39,11 @@ export class Statistics {
   /** Learners that are being synchronised, and by what. */
   private readonly syncs = new Map<LinkId, "Snap" | "Diff">()
   private readonly turns: Turns
+  private readonly backlogs: Backlogs
   /** As of the last look. */
   sizes: StoreSizes | undefined
 
-  constructor(metrics: Registry, wallClock: () => number, now: number) {
+  constructor(metrics: Registry, wallClock: () => number, now: number, tickTimeMs: number) {
     this.wallClock = wallClock
     this.fsync = metrics.summary("fsynctime")
     this.processing = metrics.summary("sync_process_time")
@@ -61,6 +63,8 @@ export class Statistics {
     this.snapsUnderWay = metrics.summary("inflight_snap_count")
     this.diffsUnderWay = metrics.summary("inflight_diff_count")
     this.turns = new Turns(metrics, now)
+    // As often as ZooKeeper does, with each ping.
+    this.backlogs = new Backlogs(metrics, tickTimeMs / 2)
   }
 
   private since(batch: TxnBatch): number {
@@ -131,6 +135,8 @@ export class Statistics {
 
   learnerGone(link: LinkId): void {
     this.syncs.delete(link)
+    const sid = this.learners.get(link)
+    if (sid !== undefined) this.backlogs.gone(sid)
     this.learners.delete(link)
   }
 
@@ -144,13 +150,16 @@ export class Statistics {
       if (proposals[middle]!.last <= zxid) low = middle + 1
       else high = middle
     }
-    if (sid !== undefined && low > 0) this.acks.of(`${sid}`).record(at - proposals[low - 1]!.at)
+    if (sid === undefined) return
+    if (low > 0) this.acks.of(`${sid}`).record(at - proposals[low - 1]!.at)
+    this.backlogs.acknowledged(sid, zxid, proposals.length - low, proposals.at(-1)?.last ?? zxid, at)
   }
 
   /** The reign is over: what was not committed in it is no latency. */
   private reset(): void {
     this.proposals = []
     this.head = 0
+    this.backlogs.clear()
   }
 
   // On a learner.

@@ -1,6 +1,6 @@
 import { ownedBy } from "./declare.ts"
 
-const { gauge, counter, summary, distribution, distributions } = ownedBy("broadcast")
+const { gauge, counter, summary, summaries, distribution, distributions } = ownedBy("broadcast")
 
 /** What the service of the log and of ZAB measures. */
 export const BROADCAST = {
@@ -51,5 +51,13 @@ export const BROADCAST = {
   quorum_ack_latency: distribution("ms", "time from a proposal to its commit (on the leader)"),
   proposal_ack_creation_latency: distribution("ms", "time from a transaction's making to this peer's acknowledgement"),
   commit_propagation_latency: distribution("ms", "time from a transaction's making to its commit's arrival here"),
+  learner_handler_qp_size: summaries(
+    "proposals",
+    "proposals that a peer has not acknowledged, whenever it acknowledges some, by peer (on the leader)"
+  ),
+  learner_handler_qp_time_ms: distributions(
+    "ms",
+    "time until a peer has acknowledged all that was on its way to it, each half tick, by peer (on the leader)"
+  ),
   ack_latency: distributions("ms", "time from a proposal to a peer's acknowledgement, by peer (on the leader)")
 } as const
