@@ -83,9 +83,6 @@ export const IGNORED: ReadonlyArray<Foreign> = [
       "learner.asyncSending",
       "learner.closeSocketAsync",
       "leader.closeSocketAsync",
-      "leaderConnectDelayDuringRetryMs",
-      "leader.maxTimeToWaitForEpoch",
-      "observer.*",
       "messageTracker.*"
     ]
   },
@@ -115,7 +112,7 @@ export const IGNORED: ReadonlyArray<Foreign> = [
   },
   {
     why: "the peers of an ensemble synchronise as fast as their windows allow",
-    keys: ["leader.maxConcurrentSnapSyncs", "leader.maxConcurrentDiffSyncs", "forceSnapshotSync", "syncEnabled"]
+    keys: ["syncEnabled"]
   },
   {
     why: "always on here",

@@ -15,6 +15,7 @@ import { Liveness } from "./liveness.ts"
 import { Sparing } from "./sparing.ts"
 import type { PeerState } from "./state.ts"
 import { LearnerSync } from "./sync.ts"
+import { SyncTurns } from "./turns.ts"
 import type { LinkId, Phase, ReadOp, WriteOp } from "./types.ts"
 import { Voting } from "./voting.ts"
 
@@ -33,6 +34,7 @@ export class Leader {
   private readonly liveness: Liveness
   private readonly sparing: Sparing
   private readonly voting: Voting
+  private readonly turns = new SyncTurns()
   private epochIsDurable = false
   private waiting: WriteOp | undefined
   private digest: TreeDigest | undefined
@@ -231,7 +233,7 @@ export class Leader {
   }
 
   private startSync(learner: LearnerHandle): void {
-    learner.sync = new LearnerSync(this.state, learner.link, this.epoch)
+    learner.sync = new LearnerSync(this.state, learner, this.epoch, this.turns)
     learner.sync.start(learner.lastZxid)
   }
 

@@ -45,7 +45,9 @@ export class Learner {
   private link: LinkId
   private stage: Stage = "dialing"
   private dials = 0
+  /** Dials at a tick, from then on. */
   private redial = false
+  private dialAt: number
   epoch = 0
   private snapshotZxid: Zxid = 0
   /** The whole snapshot has come. */
@@ -61,17 +63,17 @@ export class Learner {
   /** What the own znode was told. */
   private role: "following" | "observing" | undefined
 
-  constructor(state: PeerState, leader: Sid, nextLink: () => LinkId) {
+  constructor(state: PeerState, leader: Sid, nextLink: () => LinkId, delayMs: number) {
     this.state = state
     this.leader = leader
     this.nextLink = nextLink
     this.early = new EarlyProposals(state.config.windowBytes)
     this.pace = new Pace(state)
     this.link = 0
-    this.startedAt = state.now
-    this.heardAt = state.now
-    this.beatAt = state.now
-    this.dial()
+    this.startedAt = this.beatAt = state.now
+    this.heardAt = this.dialAt = state.now + delayMs
+    if (delayMs > 0) this.redial = true
+    else this.dial()
   }
 
   get phase(): Phase {
@@ -103,8 +105,10 @@ export class Learner {
   }
 
   broken(detail: string): void {
-    if (this.stage === "dialing" && this.dials < MAX_DIALS) this.redial = true
-    else this.state.doubts(`the link to leader ${this.leader} broke: ${detail}`)
+    if (this.stage === "dialing" && this.dials < MAX_DIALS) {
+      this.redial = true
+      this.dialAt = this.state.now + (this.state.config.redialMs ?? 0)
+    } else this.state.doubts(`the link to leader ${this.leader} broke: ${detail}`)
   }
 
   heard(message: LeaderToLearner): void {
@@ -355,7 +359,7 @@ export class Learner {
 
   tick(): void {
     const { state } = this
-    if (this.redial) this.dial()
+    if (this.redial && state.now >= this.dialAt) this.dial()
     const silence = state.now - this.heardAt
     if (this.phase === "discovery" && this.waiting === undefined) {
       // Longer than the leader itself would wait, so that it is the first to give up.

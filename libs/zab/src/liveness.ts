@@ -47,6 +47,10 @@ export class Liveness {
       }
       return
     }
+    const { maxEpochWaitMs } = state.config
+    if (maxEpochWaitMs !== undefined && leader.epoch === 0 && state.now - this.startedAt > maxEpochWaitMs) {
+      state.doubts(`no quorum has told its epoch for ${maxEpochWaitMs} ms`)
+    }
     if (this.hasQuorum(() => true)) this.quorumAt = state.now
     else if (state.now - this.quorumAt > state.discoveryLimitMs) state.doubts("no quorum of learners has come")
     if (state.now - Math.max(this.progressAt, this.startedAt) > state.initLimitMs) {
@@ -98,7 +102,7 @@ export class Liveness {
       else if (learner.votes && learner.acked < this.overdue()) leader.dismiss(learner, "it does not keep up")
       return
     }
-    const since = learner.sync === undefined ? learner.heardAt : learner.sync.progressAt
+    const since = learner.sync === undefined || learner.sync.isWaiting ? learner.heardAt : learner.sync.progressAt
     if (state.now - since > state.initLimitMs) leader.dismiss(learner, "its synchronisation does not move")
   }
 }

@@ -28,6 +28,9 @@ export class Peer {
   /** Since the start: until then the election has not been told anything in this peer's name. */
   private hasEverLooked = false
   private lookingSince = 0
+  /** What an observer that has lost its leader waits for: to look, then to dial. */
+  private lookAt = 0
+  private dialDelayMs = 0
   /** Learners that came while this peer looks: what they have said waits until it knows whether it leads. */
   private readonly early = new Map<LinkId, Array<Extract<Input, { _tag: "FromLearner" }>["message"]>>()
   private lastLink: LinkId = 0
@@ -275,7 +278,8 @@ export class Peer {
     this.offersNothing = false
     state.counters.electionMs = state.now - this.lookingSince
     if (leader !== state.config.sid) {
-      this.learner = new Learner(state, leader, () => ++this.lastLink)
+      this.learner = new Learner(state, leader, () => ++this.lastLink, this.dialDelayMs)
+      this.dialDelayMs = 0
       for (const link of this.early.keys()) state.breakLearner(link, `not leading: following ${leader}`)
       this.early.clear()
       return
@@ -327,6 +331,7 @@ export class Peer {
     state.doubt = undefined
     this.hasGivenUp = true
     state.note(`looking: ${reason}`)
+    if (this.learner !== undefined && !state.membership.isVoter(state.config.sid)) this.holdBack()
     this.leader?.close(reason)
     this.learner?.close(reason)
     this.leader = undefined
@@ -336,6 +341,13 @@ export class Peer {
     state.counters.looking++
     state.dropQueued()
     state.feed.become({ _tag: "Role", role: "looking", epoch: state.currentEpoch, leader: 0 }, 0)
+  }
+
+  /** All observers lose their leader at once, and nobody waits for them as for those who vote. */
+  private holdBack(): void {
+    const { config, now } = this.state
+    this.lookAt = now + (config.observerDelays?.election() ?? 0)
+    this.dialDelayMs = config.observerDelays?.reconnect() ?? 0
   }
 
   /** An election service that has just started knows nothing of a leader that this peer has. */
@@ -348,7 +360,7 @@ export class Peer {
   private tryLook(): void {
     const { state } = this
     if (this.leader !== undefined || this.learner !== undefined || this.hasLooked || !this.electionIsOpen) return
-    if (!state.isSettledOnDisk) return
+    if (!state.isSettledOnDisk || state.now < this.lookAt) return
     // A leader without its znode is of no use. At the start there is time to let it load its tree; later this peer
     // helps others to win, and as a follower keeps the log.
     const hasZnode = state.feed.isConnected

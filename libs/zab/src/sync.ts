@@ -14,7 +14,9 @@ import type { LeaderToLearner } from "@zkmesh/messages"
 import { hex, type Zxid } from "@zkmesh/numbers"
 import { sliceBatch, type TxnBatch } from "@zkmesh/txn"
 import { invariant } from "./invariant.ts"
+import type { LearnerHandle } from "./learnerHandle.ts"
 import type { PeerState } from "./state.ts"
+import type { SyncKind, SyncTurns } from "./turns.ts"
 import type { LinkId, ReadOp } from "./types.ts"
 
 /** Trunc and Snap rounds before the leader concludes that the two logs cannot be reconciled. */
@@ -24,7 +26,11 @@ export class LearnerSync {
   private readonly state: PeerState
   private readonly link: LinkId
   private readonly epoch: number
-  private mode: "idle" | "finding" | "opening" | "snap" | "diff" | "joined" = "idle"
+  private readonly turns: SyncTurns
+  private readonly mayWait: boolean
+  private mode: "idle" | "waiting" | "finding" | "opening" | "snap" | "diff" | "joined" = "idle"
+  /** What it has its turn for, or waits for. */
+  private turn: SyncKind | undefined
   private position: Zxid = 0
   private inFlight = 0
   private rounds = 0
@@ -37,11 +43,18 @@ export class LearnerSync {
   /** When the learner last showed that it moves. */
   progressAt: number
 
-  constructor(state: PeerState, link: LinkId, epoch: number) {
+  constructor(state: PeerState, { link, votes, isRebuilding }: LearnerHandle, epoch: number, turns: SyncTurns) {
     this.state = state
     this.link = link
     this.epoch = epoch
+    this.turns = turns
+    this.mayWait = !votes && !isRebuilding
     this.progressAt = state.now
+  }
+
+  /** It is not the learner's fault that it does not move. */
+  get isWaiting(): boolean {
+    return this.mode === "waiting"
   }
 
   get isJoined(): boolean {
@@ -56,9 +69,15 @@ export class LearnerSync {
       return
     }
     this.progressAt = state.now
+    this.stopWaiting()
     this.closeSnapshot()
     this.inFlight = 0
     this.position = zxid
+    this.find()
+  }
+
+  private find(): void {
+    const { state, position: zxid } = this
     this.pinned = zxid
     const { window } = state.log
     if (zxid >= window.floor) this.decide(window.lastAtOrBefore(zxid))
@@ -68,10 +87,33 @@ export class LearnerSync {
     }
   }
 
+  /** True if it may go on in this way; else `proceed` is called when it may. */
+  private hasTurn(kind: SyncKind): boolean {
+    if (this.turn === kind || this.turn === "snap") return true
+    this.endTurn()
+    const { maxSnapSyncs, maxDiffSyncs } = this.state.config
+    const limit = (kind === "snap" ? maxSnapSyncs : maxDiffSyncs) ?? Number.POSITIVE_INFINITY
+    this.turn = kind
+    if (this.turns.take(kind, this, this.mayWait, limit)) return true
+    this.mode = "waiting"
+    // Where it stands is looked up anew then.
+    this.pinned = Number.POSITIVE_INFINITY
+    return false
+  }
+
+  proceed(): void {
+    this.mode = "idle"
+    this.progressAt = this.state.now
+    if (this.turn === "snap") this.needSnap()
+    else this.find()
+  }
+
   /** Our last zxid at or before the learner's; undefined: the log begins later. */
   private decide(common: Zxid | undefined): void {
     this.pending = undefined
-    if (common === undefined) {
+    // A checkpoint that lacks what the learner has would take from it what it has acknowledged.
+    const isForced = this.rounds === 1 && this.state.config.forceSnapshotSync === true
+    if (common === undefined || (isForced && this.state.feed.checkpoint >= common)) {
       this.needSnap()
       return
     }
@@ -82,6 +124,7 @@ export class LearnerSync {
       this.tell({ _tag: "Trunc", zxid: common })
       return
     }
+    if (!this.hasTurn("diff")) return
     if (this.rounds === 1) this.state.counters.diffs++
     this.mode = "diff"
     this.tell({ _tag: "Diff", after: common })
@@ -89,6 +132,8 @@ export class LearnerSync {
   }
 
   needSnap(): void {
+    this.stopWaiting()
+    if (!this.hasTurn("snap")) return
     this.mode = "opening"
     this.pinned = 0
     this.state.counters.snaps++
@@ -172,6 +217,7 @@ export class LearnerSync {
     this.joinedAt = this.position
     this.pinned = Number.POSITIVE_INFINITY
     this.tell({ _tag: "NewLeader", epoch: this.epoch, last: this.position })
+    this.endTurn()
   }
 
   private send(batch: TxnBatch): void {
@@ -189,9 +235,24 @@ export class LearnerSync {
 
   /** The link is gone. */
   close(): void {
+    this.stopWaiting()
     this.mode = "idle"
     this.pending = undefined
     this.closeSnapshot()
+    this.endTurn()
+  }
+
+  private stopWaiting(): void {
+    if (!this.isWaiting) return
+    this.mode = "idle"
+    this.turns.leave(this.turn!, this)
+    this.turn = undefined
+  }
+
+  private endTurn(): void {
+    const { turn } = this
+    this.turn = undefined
+    if (turn !== undefined) this.turns.end(turn)
   }
 
   private closeSnapshot(): void {

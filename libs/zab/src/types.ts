@@ -26,6 +26,8 @@ export interface PeerConfig {
   readonly tickTimeMs: number
   /** In ticks: how long discovery and synchronisation may go without progress. */
   readonly initLimit: number
+  /** How long a leader waits for the epochs that a quorum has accepted, ms; undefined: as long as a quorum may come. */
+  readonly maxEpochWaitMs?: number | undefined
   /** In ticks: how long an established link may be silent, and a proposal unacknowledged. */
   readonly syncLimit: number
   /** Transactions kept in the log behind the checkpoint; 0 keeps all. */
@@ -42,6 +44,20 @@ export interface PeerConfig {
   readonly appendBytes: number
   /** The last counter of an epoch. */
   readonly counterLimit: number
+  /** As a leader, give every learner the checkpoint, even one that the log would do for. */
+  readonly forceSnapshotSync?: boolean | undefined
+  /** How many learners are brought up to date at a time, by checkpoint and by log: more may be only if they vote. */
+  readonly maxSnapSyncs?: number | undefined
+  readonly maxDiffSyncs?: number | undefined
+  /** How long a learner that has not reached its leader waits before it tries again, ms; 0: until the next tick. */
+  readonly redialMs?: number | undefined
+  /** What an observer that has lost its leader draws: how long before it looks for one, and before it dials that, ms. */
+  readonly observerDelays?: ObserverDelays | undefined
+}
+
+export interface ObserverDelays {
+  readonly election: () => number
+  readonly reconnect: () => number
 }
 
 /** Where the log store stands at the start (`Recovered` of the store, without its Effect). */

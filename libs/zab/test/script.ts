@@ -255,6 +255,10 @@ export class Script {
   snapshotRead(bytes: Uint8Array, last: boolean): Array<string> {
     return this.pass({ _tag: "SnapshotRead", op: this.reads.shift()!, bytes, last })
   }
+  /** The oldest read takes longer than all the others. */
+  readLater(): void {
+    this.reads.push(this.reads.shift()!)
+  }
   purged(floor: Zxid): Array<string> {
     return this.pass({ _tag: "Purged", op: this.reads.shift()!, floor })
   }

@@ -41,6 +41,21 @@ const corrupting = (seed: number): Scenario => ({
   corruption: true
 })
 
+/** Every synchronisation that can be is by checkpoint, observers wait for their turn, and for this and that besides. */
+const otherwise = (seed: number): Scenario => ({
+  ...scenario(seed),
+  voters: [3, 5, 3, 1][seed % 4]!,
+  observers: [3, 2, 4][seed % 3]!,
+  knobs: {
+    forceSnapshotSync: seed % 3 !== 0,
+    maxSnapSyncs: 1,
+    maxDiffSyncs: 1,
+    maxEpochWaitMs: seed % 2 === 0 ? 100 : undefined,
+    redialMs: 20,
+    observerDelays: { election: () => 30, reconnect: () => 10 }
+  }
+})
+
 const run = (scenario: Scenario): World => {
   const { seed } = scenario
   const world = new World(scenario)
@@ -92,6 +107,20 @@ describe("so does one that is reconfigured meanwhile", () => {
 
   afterAll(() => {
     if (SEEDS >= 100) expect(reconfigurations).toBeGreaterThan(SEEDS)
+  })
+})
+
+describe("so does one that forces snapshots and lets observers wait", () => {
+  let restored = 0
+  for (let first = FIRST; first < FIRST + SEEDS; first += GROUP) {
+    const last = Math.min(first + GROUP, FIRST + SEEDS) - 1
+    it(`seeds ${first}…${last}`, { timeout: 60_000 }, () => {
+      for (let seed = first; seed <= last; seed++) restored += run(otherwise(seed)).done.get("RestoreCommit") ?? 0
+    })
+  }
+
+  afterAll(() => {
+    if (SEEDS >= 100) expect(restored).toBeGreaterThan(SEEDS * 5)
   })
 })
 

@@ -15,6 +15,19 @@ export interface BroadcastServiceOptions {
   readonly initLimit: number
   /** Ticks: how long an established link may be silent, and a proposal unacknowledged. */
   readonly syncLimit: number
+  /** How long a leader waits for the epochs that a quorum has accepted, ms; default: as long as a quorum may come. */
+  readonly maxEpochWaitMs?: number | undefined
+  /** How long a learner that has not reached its leader waits before it tries again, ms. Default: until the next tick. */
+  readonly redialMs?: number
+  /** A leader gives every learner the checkpoint, even one that the log would do for. Default: no. */
+  readonly forceSnapshotSync?: boolean
+  /** How many learners a leader brings up to date at a time, by checkpoint and by log, before observers wait. Default: all. */
+  readonly maxSnapSyncs?: number
+  readonly maxDiffSyncs?: number
+  /** How long an observer that has lost its leader waits at most, by chance, before it looks for one, ms; default 0. */
+  readonly observerElectionDelayMs?: number
+  /** The same before it dials that. */
+  readonly observerReconnectDelayMs?: number
   /** Transactions kept in the log behind the checkpoint; 0 keeps all. */
   readonly logRetain?: number
   /** Recent history kept in memory, bytes. */
@@ -29,7 +42,13 @@ export interface BroadcastServiceOptions {
 
 const MiB = 1 << 20
 
-export const peerConfig = (options: BroadcastServiceOptions): PeerConfig => {
+type RandomBytes = (size: number) => Uint8Array
+
+/** Anything from 0 to `most`, anew each time. */
+const upTo = (most: number, randomBytes: RandomBytes) => (): number =>
+  most === 0 ? 0 : (Buffer.from(randomBytes(4)).readUInt32BE() / 2 ** 32) * most
+
+export const peerConfig = (options: BroadcastServiceOptions, randomBytes: RandomBytes): PeerConfig => {
   const windowBytes = options.windowBytes ?? 32 * MiB
   return {
     sid: options.sid,
@@ -45,6 +64,15 @@ export const peerConfig = (options: BroadcastServiceOptions): PeerConfig => {
     znodeWindowBytes: 8 * MiB,
     readBytes: MiB,
     appendBytes: 4 * MiB,
-    counterLimit: COUNTER_LIMIT
+    counterLimit: COUNTER_LIMIT,
+    maxEpochWaitMs: options.maxEpochWaitMs,
+    redialMs: options.redialMs,
+    forceSnapshotSync: options.forceSnapshotSync,
+    maxSnapSyncs: options.maxSnapSyncs,
+    maxDiffSyncs: options.maxDiffSyncs,
+    observerDelays: {
+      election: upTo(options.observerElectionDelayMs ?? 0, randomBytes),
+      reconnect: upTo(options.observerReconnectDelayMs ?? 0, randomBytes)
+    }
   }
 }

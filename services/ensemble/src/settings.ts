@@ -45,7 +45,14 @@ export const peerSettings = ({ knobs, membership }: Config, sid: Sid, { voters, 
       windowBytes: knobs["broadcast.windowBytes"],
       commitLingerMs: knobs["broadcast.commitLingerMs"],
       appendLingerMs: knobs["broadcast.appendLingerMs"],
-      slowCommitMs: knobs["fsync.warningthresholdms"]
+      slowCommitMs: knobs["fsync.warningthresholdms"],
+      maxEpochWaitMs: knobs["leader.maxTimeToWaitForEpoch"] > 0 ? knobs["leader.maxTimeToWaitForEpoch"] : undefined,
+      redialMs: knobs.leaderConnectDelayDuringRetryMs,
+      forceSnapshotSync: knobs.forceSnapshotSync,
+      maxSnapSyncs: knobs["leader.maxConcurrentSnapSyncs"],
+      maxDiffSyncs: knobs["leader.maxConcurrentDiffSyncs"],
+      observerElectionDelayMs: knobs["observer.election.DelayMs"],
+      observerReconnectDelayMs: knobs["observer.reconnectDelayMs"]
     },
     znode: {
       sid,

@@ -35,6 +35,8 @@ export interface Scenario {
   readonly corruption?: boolean
   /** Whoever has set its log aside votes as if nothing had been: to see that this is found. */
   readonly careless?: boolean
+  /** What an operator may have otherwise. */
+  readonly knobs?: Partial<PeerConfig>
 }
 
 /** A server's line. */
@@ -78,6 +80,7 @@ export class World {
         voters: this.voters,
         ...(scenario.spares > 0 ? { reconfigurable: true, configuration: this.fileOf(sid, members) } : {}),
         logRetain,
+        ...scenario.knobs,
         counterLimit,
         znodeWindowBytes: 600,
         readBytes: 400,
