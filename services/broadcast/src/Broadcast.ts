@@ -130,7 +130,7 @@ class Shell {
     this.peer = new Peer(peerConfig(options, context.randomBytes), parts.recovered)
     this.tracing = parts.tracing
     this.metrics = parts.metrics
-    this.statistics = new Statistics(parts.metrics, context.wallClock, context.now(), options.tickTimeMs)
+    this.statistics = new Statistics(parts.metrics, context, options.tickTimeMs, parts.recovered.last)
     const writer = new Writer(store, scope, this.statistics, context.now, options.slowCommitMs ?? 1000, parts.tracing)
     this.writes = new Lane(writer.perform, context.pipe)
     this.reads = new Lane(new Reader(store, scope).perform, context.pipe)
@@ -229,8 +229,8 @@ class Shell {
       if (link === undefined) return
       for (const message of event.messages) {
         this.tracing?.fromZnode(message, now)
+        this.statistics.fromZnode(message, now)
         peer.step(now, { _tag: "FromZnode", link, message })
-        if (message._tag === "Reset") this.metrics.reset()
       }
     }
   }
@@ -295,15 +295,15 @@ class Shell {
         this.publish(now, output.message)
         return
       case "Write":
-        this.statistics.queued(this.writes.push(output.op))
+        this.statistics.queued(this.writes.push(output.op), output.op)
         return
       case "Read":
         this.reads.push(output.op)
         return
       case "ToZnode":
-        if (output.message._tag === "Committed") this.statistics.delivered(output.message.batch)
+        this.statistics.toZnode(output.message, now)
         // An operator who finds a leader finds its numbers.
-        else if (output.message._tag === "Role") this.tellStats()
+        if (output.message._tag === "Role") this.tellStats()
         this.znodes.link(output.link)?.send(this.tracing?.toZnode(output.message, this.context.now()) ?? output.message)
         return
       case "ToLeader":

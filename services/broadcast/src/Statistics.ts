@@ -1,16 +1,23 @@
 /** What the shell measures, per batch: how long an append, a quorum, a commit, an election takes. */
-import type { FanOut, LeaderToLearner, LearnerToLeader } from "@zkmesh/messages"
+import type { BroadcastToZnode, FanOut, LeaderToLearner, LearnerToLeader, ZnodeToBroadcast } from "@zkmesh/messages"
 import { type Counter, type Family, type Readings, type Registry, readingsOf, type Summary } from "@zkmesh/metrics"
 import type { Sid, Zxid } from "@zkmesh/numbers"
 import type { StoreSizes } from "@zkmesh/store"
 import { batchTime, type TxnBatch } from "@zkmesh/txn"
-import type { LinkId, Peer } from "@zkmesh/zab"
+import type { LinkId, Peer, WriteOp } from "@zkmesh/zab"
 import { Backlogs } from "./Backlogs.ts"
+import { Replay } from "./Replay.ts"
 
 /** Proposals whose time is remembered: a slow peer may acknowledge long after the quorum has. */
 const REMEMBERED = 4096
 
+interface Clocks {
+  readonly wallClock: () => number
+  readonly now: () => number
+}
+
 export class Statistics {
+  private readonly metrics: Registry
   private readonly wallClock: () => number
   private readonly fsync: Summary
   private readonly processing: Summary
@@ -40,11 +47,16 @@ export class Statistics {
   private readonly syncs = new Map<LinkId, "Snap" | "Diff">()
   private readonly turns: Turns
   private readonly backlogs: Backlogs
+  private readonly replay: Replay
+  private readonly toAppend: Counter
+  private readonly toApply: Counter
   /** As of the last look. */
   sizes: StoreSizes | undefined
 
-  constructor(metrics: Registry, wallClock: () => number, now: number, tickTimeMs: number) {
-    this.wallClock = wallClock
+  /** `last`: the end of the log as it was found. */
+  constructor(metrics: Registry, clocks: Clocks, tickTimeMs: number, last: Zxid) {
+    this.metrics = metrics
+    this.wallClock = clocks.wallClock
     this.fsync = metrics.summary("fsynctime")
     this.processing = metrics.summary("sync_process_time")
     this.batchSize = metrics.summary("sync_processor_batch_size")
@@ -62,7 +74,10 @@ export class Statistics {
     this.queueSize = metrics.summary("sync_processor_queue_size")
     this.snapsUnderWay = metrics.summary("inflight_snap_count")
     this.diffsUnderWay = metrics.summary("inflight_diff_count")
-    this.turns = new Turns(metrics, now)
+    this.toAppend = metrics.counter("sync_processor_request_queued")
+    this.toApply = metrics.counter("request_commit_queued")
+    this.replay = new Replay(metrics, last)
+    this.turns = new Turns(metrics, clocks.now())
     // As often as ZooKeeper does, with each ping.
     this.backlogs = new Backlogs(metrics, tickTimeMs / 2)
   }
@@ -75,8 +90,9 @@ export class Statistics {
   // The log.
 
   /** One more operation on the log, behind so many. */
-  queued(size: number): void {
+  queued(size: number, op: WriteOp): void {
     this.queueSize.record(size)
+    if (op._tag === "Append") this.toAppend.add(op.batch.count)
   }
 
   /** The batch is handed to the database at `at`; returns when it has waited since. */
@@ -174,8 +190,19 @@ export class Statistics {
 
   // Everywhere.
 
-  delivered(batch: TxnBatch): void {
-    this.commitPropagation.record(this.since(batch), batch.count)
+  toZnode(message: BroadcastToZnode, now: number): void {
+    if (message._tag === "Committed") {
+      const { batch } = message
+      this.commitPropagation.record(this.since(batch), batch.count)
+      this.toApply.add(batch.count)
+      this.replay.delivers(batch)
+    } else if (message._tag === "Role" && message.role !== "looking") this.replay.established(now)
+  }
+
+  fromZnode(message: ZnodeToBroadcast, now: number): void {
+    if (message._tag === "Applied") this.replay.took(message.zxid, now)
+    else if (message._tag === "Hello") this.replay.opened(message.applied, now)
+    else if (message._tag === "Reset") this.metrics.reset()
   }
 
   /** The end of a pass: takes note of what has become of the peer. */

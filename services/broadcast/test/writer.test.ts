@@ -15,7 +15,7 @@ it.effect("a slow commit of the log is warned of, and no other", () => {
     // When each append begins and ends.
     const times = [0, 999, 1000, 2000]
     const now = () => times.shift()!
-    const statistics = new Statistics(new Registry(), () => 0, 0, 2000)
+    const statistics = new Statistics(new Registry(), { wallClock: () => 0, now: () => 0 }, 2000, 0)
     const writer = new Writer(store, yield* Scope.Scope, statistics, now, 1000)
     yield* writer.perform({ _tag: "Append", batch: batch(1, 3) })
     assert.deepStrictEqual(said, [])

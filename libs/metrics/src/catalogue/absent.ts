@@ -37,8 +37,6 @@ export const ABSENT = {
   prep_processor_queue_time_ms: distribution("ms", POOL),
   outstanding_changes_queued: counter("changes", POOL),
   outstanding_changes_removed: counter("changes", POOL),
-  sync_processor_request_queued: counter("requests", POOL),
-  request_commit_queued: counter("requests", POOL),
   close_session_prep_time: distribution("ms", POOL),
   reads_issued_from_session_queue: summary("requests", POOL),
   session_queues_drained: summary("sessions", POOL),
@@ -54,10 +52,5 @@ export const ABSENT = {
   write_commitproc_time_ms: distribution("ms", POOL),
   local_write_committed_time_ms: distribution("ms", POOL),
   server_write_committed_time_ms: distribution("ms", POOL),
-  learner_request_processor_queue_size: summary("requests", POOL),
-  startup_txns_loaded: summary(
-    "transactions",
-    "always 0: what the log holds beyond the checkpoint comes like any commit"
-  ),
-  startup_txns_load_time: summary("ms", "always 0: what the log holds beyond the checkpoint comes like any commit")
+  learner_request_processor_queue_size: summary("requests", POOL)
 } as const
