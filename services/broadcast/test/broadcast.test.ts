@@ -91,6 +91,27 @@ describe("three peers", () => {
     }).pipe(Effect.scoped, Effect.provide(loopbackLayer))
   )
 
+  it.live("bring a peer back by a snapshot that the log could, where that is asked for", () =>
+    Effect.gen(function* () {
+      const ensemble = yield* makeEnsemble([1, 2, 3], { voters: [1, 2, 3], forceSnapshotSync: true })
+      const leader = yield* ensemble.leader
+      leader.znode.propose(...numbers(1, 5))
+      yield* ensemble.all("5", (peer) => peer.znode.texts.length === 5)
+      yield* ensemble.kill(1)
+      leader.znode.propose(...numbers(6, 9))
+      yield* ensemble.all("9", (peer) => peer.znode.texts.length === 9)
+      const snaps = () => Number(leader.znode.stats["snap_count"])
+      yield* leader.znode.checkpoint(leader.tree)
+      leader.znode.propose("10")
+      const before = snaps()
+      const back = yield* ensemble.start(1)
+      yield* ensemble.changes.until("all 10", () => back.znode.texts.length === 10)
+      assert.deepStrictEqual(back.znode.texts, numbers(1, 10))
+      assert.isAbove(back.znode.reloads, 0)
+      yield* ensemble.changes.until("the leader to say so", () => snaps() > before)
+    }).pipe(Effect.scoped, Effect.provide(loopbackLayer))
+  )
+
   it.live("give up leadership when the leader's znode goes, and say what there is to know", () =>
     Effect.gen(function* () {
       const ensemble = yield* makeEnsemble([1, 2, 3], { voters: [1, 2, 3] })

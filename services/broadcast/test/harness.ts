@@ -186,6 +186,7 @@ export interface PeerOptions {
   readonly logRetain?: number
   readonly windowBytes?: number
   readonly tickTimeMs?: number
+  readonly forceSnapshotSync?: boolean
   /** Before the store makes anything durable. */
   readonly disk?: (operation: string) => Effect.Effect<void, StoreError>
 }
@@ -209,6 +210,7 @@ export const startPeer = (sid: Sid, database: MemoryDatabase, changes: Changes, 
           tickTimeMs,
           initLimit: 10,
           syncLimit: 5,
+          forceSnapshotSync: options.forceSnapshotSync ?? false,
           ...(options.logRetain === undefined ? {} : { logRetain: options.logRetain }),
           ...(options.windowBytes === undefined ? {} : { windowBytes: options.windowBytes })
         })
