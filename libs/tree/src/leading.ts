@@ -71,6 +71,15 @@ export class Leading {
     return this.role.role === "leading"
   }
 
+  get changes(): { readonly noted: number; readonly forgotten: number } {
+    return this.preparer.changes
+  }
+
+  /** Ends of sessions that have been prepared so far. */
+  get closes(): number {
+    return this.preparer.closes
+  }
+
   get pathsInFlight(): number {
     return this.preparer.inFlight
   }

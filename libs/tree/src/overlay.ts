@@ -30,6 +30,8 @@ export class Overlay {
   /** Every change in the order of zxids, to know what the tree has caught up with. */
   private queue: Array<{ readonly zxid: Zxid; readonly state: NodeState }> = []
   private head = 0
+  /** Changes that came and are not in the queue any more. */
+  private done = 0
   /** By session: paths of ephemerals that it got while in the overlay. */
   private readonly created = new Map<SessionId, Set<string>>()
   /** While a multi is being prepared: how to take back what it has changed. */
@@ -42,6 +44,11 @@ export class Overlay {
 
   get size(): number {
     return this.states.size
+  }
+
+  /** How many changes have been noted so far, and how many of them are forgotten. */
+  get changes(): { readonly noted: number; readonly forgotten: number } {
+    return { noted: this.done + this.queue.length - this.head, forgotten: this.done }
   }
 
   /** The state of a path; `exists` is false if it is not there. */
@@ -110,13 +117,14 @@ export class Overlay {
 
   /** The tree has applied everything up to `zxid`. */
   prune(zxid: Zxid): void {
-    const { queue } = this
+    const { queue, head } = this
     while (this.head < queue.length && queue[this.head]!.zxid <= zxid) {
       const { state } = queue[this.head++]!
       if (state.zxid > zxid || this.states.get(state.path) !== state) continue
       this.states.delete(state.path)
       if (state.owner !== 0) this.disown(state.owner, state.path)
     }
+    this.done += this.head - head
     if (this.head === queue.length) {
       this.queue = []
       this.head = 0
@@ -161,6 +169,7 @@ export class Overlay {
   clear(): void {
     this.states.clear()
     this.created.clear()
+    this.done += this.queue.length - this.head
     this.queue = []
     this.head = 0
     this.undo = undefined

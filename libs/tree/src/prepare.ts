@@ -87,6 +87,8 @@ export class Preparer {
   private closing: Array<{ readonly zxid: Zxid; readonly session: SessionId }> = []
   /** The last zxid given out. */
   last: Zxid = 0
+  /** How many ends of sessions have been prepared so far. */
+  closes = 0
 
   constructor(tree: Tree, options: PreparerOptions) {
     this.tree = tree
@@ -125,6 +127,11 @@ export class Preparer {
   /** The zxid at which the session ends, if that is in flight. */
   closingAt(session: SessionId): Zxid | undefined {
     return this.closing.find((one) => one.session === session)?.zxid
+  }
+
+  /** Changes of paths so far: how many have been noted, and how many of them are applied, or void. */
+  get changes(): { readonly noted: number; readonly forgotten: number } {
+    return this.overlay.changes
   }
 
   /** How many paths have changes in flight. */
@@ -240,6 +247,7 @@ export class Preparer {
     this.ops.removeAll(this.overlay.ephemerals(id))
     this.ops.type = OpCode.closeSession
     session.closing = true
+    this.closes++
     this.closing.push({ zxid, session: id })
     return ErrorCode.OK
   }

@@ -332,6 +332,11 @@ export class ZnodeCore {
     return { ...this.stats(), figures }
   }
 
+  /** How many ends of sessions it has prepared so far. */
+  get preparedCloses(): number {
+    return this.leading.closes
+  }
+
   quotaSums(): QuotaSums {
     return this.tree.quotas.sums()
   }
@@ -354,6 +359,8 @@ export class ZnodeCore {
     return {
       ...leader,
       ...this.broadcastStats,
+      outstanding_changes_queued: leading.changes.noted,
+      outstanding_changes_removed: leading.changes.forgotten,
       role: this.role.role,
       epoch: this.role.epoch,
       leader: this.role.leader,

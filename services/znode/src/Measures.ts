@@ -8,6 +8,10 @@ export class Measures {
   readonly metrics: Registry
   private readonly prepare: Summary
   private readonly prepareSize: Summary
+  private readonly prepareWait: Summary
+  private readonly prepareRequests: Counter
+  private readonly close: Summary
+  private readonly applying: Summary
   private readonly commit: Summary
   private readonly propagation: Summary
   private readonly write: Summary
@@ -21,6 +25,10 @@ export class Measures {
     this.metrics = metrics
     this.prepare = metrics.summary("prep_process_time")
     this.prepareSize = metrics.summary("prep_processor_queue_size")
+    this.prepareWait = metrics.summary("prep_processor_queue_time_ms")
+    this.prepareRequests = metrics.counter("prep_processor_request_queued")
+    this.close = metrics.summary("close_session_prep_time")
+    this.applying = metrics.summary("write_batch_time_in_commit_processor")
     this.commit = metrics.summary("commit_process_time")
     this.propagation = metrics.summary("propagation_latency")
     this.write = metrics.summary("write_final_proc_time_ms")
@@ -41,16 +49,19 @@ export class Measures {
     if (count > 0) this.read.record(ms / count, count)
   }
 
-  /** Writes have become transactions. */
-  prepared(messages: ReadonlyArray<SessionToPrepare>, ms: number): void {
+  /** Writes have become transactions in `ms`, `closes` ends of sessions among them, after a wait of `waitedMs`. */
+  prepared(messages: ReadonlyArray<SessionToPrepare>, ms: number, closes: number, waitedMs: number): void {
     let count = 0
     for (const message of messages) {
       if (message._tag === "Writes") count += message.requests.length
       else if (message._tag === "Open") count++
     }
     if (count === 0) return
+    this.prepareRequests.add(count)
     this.prepareSize.record(count)
+    this.prepareWait.record(waitedMs, count)
     this.prepare.record(ms / count, count)
+    if (closes > 0) this.close.record(ms / count, closes)
   }
 
   /** Committed transactions have been applied. */
@@ -65,6 +76,7 @@ export class Measures {
     }
     if (count === 0) return
     this.commit.record(ms)
+    this.applying.record(ms)
     this.write.record(ms / count, count)
   }
 

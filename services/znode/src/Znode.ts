@@ -64,7 +64,8 @@ export interface ZnodeServiceOptions {
 
 type Message =
   | { readonly _tag: "Stream"; readonly event: LinkEvent<SessionToZnode, ZnodeToSession> }
-  | { readonly _tag: "Prepare"; readonly event: LinkEvent<SessionToPrepare, PrepareToSession> }
+  /** `at`: when it came, on the monotonic clock. */
+  | { readonly _tag: "Prepare"; readonly event: LinkEvent<SessionToPrepare, PrepareToSession>; readonly at: number }
   | { readonly _tag: "Broadcast"; readonly event: LinkEvent<BroadcastToZnode, ZnodeToBroadcast> }
   | { readonly _tag: "Redial" }
   | { readonly _tag: "Loaded"; readonly tree: Tree }
@@ -136,7 +137,7 @@ export const runZnode = (
       })
     )
     yield* bus.listen(name, streamProtocol, (event) => actor.tell({ _tag: "Stream", event }))
-    yield* bus.listen(name, prepareProtocol, (event) => actor.tell({ _tag: "Prepare", event }))
+    yield* bus.listen(name, prepareProtocol, (event) => actor.tell({ _tag: "Prepare", event, at: machine.now() }))
   })
 
 class Shell {
@@ -240,7 +241,7 @@ class Shell {
         this.fromSession(message.event, clocks)
         return
       case "Prepare":
-        this.fromAsker(message.event, clocks)
+        this.fromAsker(message.event, message.at, clocks)
         return
       case "Broadcast":
         this.fromBroadcast(message.event, clocks)
@@ -275,13 +276,15 @@ class Shell {
     } else if (this.streams.delete(link)) this.core.step({ _tag: "StreamBroken", link }, clocks)
   }
 
-  private fromAsker(event: LinkEvent<SessionToPrepare, PrepareToSession>, clocks: Clocks): void {
+  private fromAsker(event: LinkEvent<SessionToPrepare, PrepareToSession>, at: number, clocks: Clocks): void {
     const link = event.link.id
     if (event._tag === "Received") {
       const { messages } = event
       const started = this.context.now()
+      const closes = this.core.preparedCloses
       this.core.step({ _tag: "FromPrepare", link, messages }, clocks)
-      this.measures.prepared(messages, this.context.now() - started)
+      const ms = this.context.now() - started
+      this.measures.prepared(messages, ms, this.core.preparedCloses - closes, started - at)
     } else if (event._tag === "Opened") {
       this.prepares.set(link, event.link)
       this.core.step({ _tag: "PrepareOpened", link }, clocks)
