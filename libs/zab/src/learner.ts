@@ -37,6 +37,7 @@ type Stage =
   | "serving"
 
 const MAX_DIALS = 5
+const NOBODY: ReadonlyArray<Sid> = []
 
 export class Learner {
   private readonly state: PeerState
@@ -262,7 +263,7 @@ export class Learner {
       state.doubts(`a proposal follows ${hex(previous)}, but the log ends at ${hex(state.log.last)}`)
       return
     }
-    this.pace.proposed(spared?.includes(state.config.sid) === true)
+    this.pace.proposed(spared ?? NOBODY)
     state.accept(batch)
     state.counters.proposed(batch.count, batch.bytes.length)
   }
@@ -331,6 +332,7 @@ export class Learner {
       case "serving":
         // An observer's copy counts for nothing; its heartbeat tells how far it is.
         if (!this.state.observer) this.tell({ _tag: "Ack", zxid: batch.last })
+        this.pace.acknowledged()
         return
       default:
         throw new InvariantBroken(`an append has ended while ${this.stage}`)
@@ -357,8 +359,14 @@ export class Learner {
     this.pace.lingered()
   }
 
+  /** What is committed can wait until this peer has said that it has what comes next. */
+  get holdsDelivery(): boolean {
+    return this.stage === "serving" && this.pace.holdsDelivery
+  }
+
   tick(): void {
     const { state } = this
+    this.pace.tick()
     if (this.redial && state.now >= this.dialAt) this.dial()
     const silence = state.now - this.heardAt
     if (this.phase === "discovery" && this.waiting === undefined) {

@@ -86,7 +86,7 @@ export class Peer {
     if (state.committed !== before) state.counters.commits++
     if (this.leader !== undefined) state.append(Number.POSITIVE_INFINITY)
     else this.learner?.flush()
-    state.feed.pump()
+    if (this.learner?.holdsDelivery !== true) state.feed.pump()
     state.retention.purge(this.leader?.pinned ?? Number.POSITIVE_INFINITY)
     this.tryLook()
     if (this.hasGivenUp && !this.hasLooked && this.electionIsOpen) {

@@ -143,9 +143,12 @@ export type Output =
   | { readonly _tag: "ToZnode"; readonly link: LinkId; readonly message: BroadcastToZnode }
   | { readonly _tag: "BreakZnode"; readonly link: LinkId; readonly detail: string }
   | { readonly _tag: "ToElection"; readonly message: BroadcastToElection }
+  /**
+   * A commit waits to be told, or an append to be made, along with what comes next, or a delivery until what is said has
+   * left: say `Lingered` in a moment, or as soon as it has.
+   */
+  | { readonly _tag: "Linger"; readonly with: "commit" | "append" | "delivery" }
   /** For the operator: why a peer looks again, why a link was broken. */
-  /** A commit waits to be told, or an append to be made, along with what comes next: say `Lingered` in a moment. */
-  | { readonly _tag: "Linger"; readonly with: "commit" | "append" }
   | { readonly _tag: "Note"; readonly text: string }
 
 export type Phase = "discovery" | "synchronization" | "broadcast"

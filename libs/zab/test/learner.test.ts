@@ -349,6 +349,34 @@ describe("broadcast", () => {
     })
   })
 
+  describe("needed by a lone writer", () => {
+    const lone = (previous: number, from: number) => ({ ...propose(1, previous, from), spared: [2] })
+    const peerWithTwo = () => {
+      const peer = new Script()
+      peer.follow(1)
+      expect(peer.fanOut(lone(0, 1))).toEqual(["disk: append 1.1"])
+      expect(peer.stored()).toEqual(["leader: Ack 1.1", "linger with the delivery"])
+      peer.pass({ _tag: "Lingered" })
+      expect(peer.fanOut(commit(1, zxid(1, 1)), lone(zxid(1, 1), 2))).toEqual(["disk: append 1.2"])
+      return peer
+    }
+
+    it("delivers what came committed once its word has left", () => {
+      const peer = peerWithTwo()
+      expect(peer.stored()).toEqual(["leader: Ack 1.2", "linger with the delivery"])
+      expect(peer.pass({ _tag: "Lingered" })).toEqual(["znode: Committed 1.1"])
+      expect(peer.fanOut(commit(1, zxid(1, 2)))).toEqual(["znode: Committed 1.2"])
+    })
+
+    it("delivers it at the next tick if the database stalls", () => {
+      expect(peerWithTwo().tick(25)).toEqual(["znode: Committed 1.1"])
+    })
+
+    it("delivers it at once when others write, too", () => {
+      expect(peerWithTwo().fanOut(propose(1, zxid(1, 2), 3))).toEqual(["znode: Committed 1.1"])
+    })
+  })
+
   it("takes nothing from anybody but its leader in its epoch", () => {
     const peer = following()
     expect(peer.fanOut({ ...propose(1, 0, 1), leader: 2 }, propose(2, 0, 1), commit(2, zxid(2, 1)))).toEqual([])

@@ -101,6 +101,7 @@ class Shell {
   private readonly commitLingerMs: number
   private readonly appendLingerMs: number
   private lingers = false
+  private readonly lingered = (): void => this.context.self.tell({ _tag: "Lingered" })
   /** The phase as of which an operator is told. */
   private toldPhase: Peer["phase"] | undefined
   /** A learner has come or gone since then. */
@@ -331,7 +332,8 @@ class Shell {
         this.election.link?.send(output.message)
         return
       case "Linger":
-        this.linger(output.with === "commit" ? this.commitLingerMs : this.appendLingerMs)
+        if (output.with === "delivery") this.context.nextTurn(this.lingered)
+        else this.linger(output.with === "commit" ? this.commitLingerMs : this.appendLingerMs)
         return
       case "Note":
         this.note(output.text)
