@@ -55,6 +55,8 @@ export class SessionCore {
   readonly standalone: StandaloneSessions
   readonly stranded = new Stranded((connection, reason) => this.close(connection, reason))
   readonly standing = new Standing(this)
+  /** Of clients' writes: how many have passed by, and how often one was the last of its session on its way. */
+  readonly writes = { finished: 0, drained: 0 }
   /** The time of the last step. */
   now = 0
   private expiryOpen = false

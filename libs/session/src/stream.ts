@@ -166,6 +166,8 @@ export class Stream {
       )
     }
     connection.pending.shift()
+    this.core.writes.finished++
+    if (connection.pending.length === 0) this.core.writes.drained++
     this.core.options.onWritten?.(write, txn)
     const readsBefore = connection.readsBefore.shift() ?? 0
     if (this.core.standalone.isHouse(connection)) {

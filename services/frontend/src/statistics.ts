@@ -114,6 +114,8 @@ export class Statistics {
   /** How often a client had to wait because of all the others. */
   stalls = 0
   throttledOps = 0
+  /** Answers whose client had gone. */
+  staleReplies = 0
   lastReplyBytes = -1
   minReplyBytes = -1
   maxReplyBytes = -1
@@ -159,6 +161,7 @@ export class Statistics {
       this.stalls =
       this.moves =
       this.throttledOps =
+      this.staleReplies =
         0
     this.lastReplyBytes = this.minReplyBytes = this.maxReplyBytes = -1
     this.drops.clear()

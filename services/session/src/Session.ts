@@ -28,6 +28,7 @@ import { Audit, type WriteLine } from "./Audit.ts"
 import { Expiries } from "./Expiries.ts"
 import { Measures } from "./Measures.ts"
 import { SessionTracing } from "./tracing/SessionTracing.ts"
+import { Waits } from "./Waits.ts"
 
 export interface SessionServiceOptions {
   readonly sid: Sid
@@ -56,7 +57,8 @@ type LeaderEvent = LinkEvent<ExpiryToSession, SessionToExpiry>
 type Message =
   | { readonly _tag: "Frontend"; readonly event: LinkEvent<FrontendToSession, SessionToFrontend> }
   | { readonly _tag: "Expiry"; readonly event: LinkEvent<SessionToExpiry, ExpiryToSession> }
-  | { readonly _tag: "Stream"; readonly event: StreamEvent }
+  /** `at`: when it came. */
+  | { readonly _tag: "Stream"; readonly event: StreamEvent; readonly at: number }
   | { readonly _tag: "Prepare"; readonly event: PrepareEvent }
   | { readonly _tag: "Leader"; readonly event: LeaderEvent }
   | { readonly _tag: "Redial"; readonly whom: "stream" | "prepare" | "leader" }
@@ -121,6 +123,7 @@ class Shell {
   private readonly sid: Sid
   private readonly core: SessionCore
   private readonly measures: Measures
+  private readonly waits: Waits
   private readonly tracing: SessionTracing | undefined
   private readonly expiries: Expiries
   private readonly frontends = new Map<string, Link<SessionToFrontend>>()
@@ -169,7 +172,8 @@ class Shell {
       figures: () => measures.metrics.figures("session"),
       onReset: () => measures.metrics.reset()
     })
-    const stream = (event: StreamEvent) => self.tell({ _tag: "Stream", event })
+    this.waits = new Waits(measures.metrics, this.core)
+    const stream = (event: StreamEvent) => self.tell({ _tag: "Stream", event, at: context.now() })
     const prepare = (event: PrepareEvent) => self.tell({ _tag: "Prepare", event })
     const leader = (event: LeaderEvent) => self.tell({ _tag: "Leader", event })
     const later = (whom: "stream" | "prepare" | "leader") => (ms: number) => context.after(ms, { _tag: "Redial", whom })
@@ -210,7 +214,7 @@ class Shell {
   private pass(batch: ReadonlyArray<Message>): void {
     const now = this.context.now()
     for (const message of batch) this.take(message, now)
-    this.carryOut()
+    this.carryOut(now)
   }
 
   private take(message: Message, now: number): void {
@@ -219,7 +223,7 @@ class Shell {
         this.fromFrontend(message.event, now)
         return
       case "Stream":
-        this.fromZnode(message.event, now)
+        this.fromZnode(message.event, message.at, now)
         return
       case "Prepare":
         this.fromPrepare(message.event, now)
@@ -267,12 +271,16 @@ class Shell {
     }
   }
 
-  private fromZnode(event: StreamEvent, now: number): void {
+  private fromZnode(event: StreamEvent, at: number, now: number): void {
     const news = this.stream.take(event)
     if (news === undefined || news === "opened") return
-    if (news === "broken") this.tracing?.lost(now)
-    else this.tracing?.hear(news, now)
-    this.core.step(news === "broken" ? { _tag: "StreamBroken" } : { _tag: "FromZnode", messages: news }, now)
+    if (news === "broken") {
+      this.tracing?.lost(now)
+      this.core.step({ _tag: "StreamBroken" }, now)
+    } else {
+      this.tracing?.hear(news, now)
+      this.waits.heard(news, now, now - at, () => this.core.step({ _tag: "FromZnode", messages: news }, now))
+    }
     this.follow(now)
   }
 
@@ -303,9 +311,12 @@ class Shell {
     if (hung) this.core.step(input, now)
   }
 
-  private carryOut(): void {
+  private carryOut(now: number): void {
     const output = this.core.takeOutput()
-    if (output !== undefined) this.send(output)
+    if (output !== undefined) {
+      this.waits.left(output, now)
+      this.send(output)
+    }
     this.ticked = false
     if (this.tracing === undefined) return
     const notices = this.tracing.passed(output, this.context.now())

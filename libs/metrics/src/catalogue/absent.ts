@@ -25,7 +25,6 @@ export const ABSENT = {
   ensemble_auth_fail: counter("connections", PLAIN),
   ensemble_auth_skip: counter("connections", PLAIN),
   quit_leading_due_to_disloyal_voter: counter("times", "always 0: a leader's term ends with its quorum"),
-  stale_replies: counter("replies", "always 0: a reply whose client has gone is forgotten with the connection"),
   stale_requests_dropped: counter("requests", "always 0: the connection of a stale request is closed"),
   socket_closing_time: summary("ms", PLAIN),
   om_proposal_process_time_ms: distribution("ms", MASTER),
@@ -33,18 +32,6 @@ export const ABSENT = {
   netty_queued_buffer_capacity: summary("bytes", "always 0: there is no Netty here"),
   requests_not_forwarded_to_commit_processor: counter("requests", POOL),
   skip_learner_request_to_next_processor_count: counter("requests", POOL),
-  reads_issued_from_session_queue: summary("requests", POOL),
-  session_queues_drained: summary("sessions", POOL),
   time_waiting_empty_pool_in_commit_processor_read_ms: summary("ms", POOL),
-  concurrent_request_processing_in_commit_processor: summary("requests", POOL),
-  read_commit_proc_req_queued: summary("requests", POOL),
-  write_commit_proc_req_queued: summary("requests", POOL),
-  commit_commit_proc_req_queued: summary("requests", POOL),
-  read_commit_proc_issued: summary("requests", POOL),
-  write_commit_proc_issued: summary("requests", POOL),
-  read_commitproc_time_ms: distribution("ms", POOL),
-  write_commitproc_time_ms: distribution("ms", POOL),
-  local_write_committed_time_ms: distribution("ms", POOL),
-  server_write_committed_time_ms: distribution("ms", POOL),
-  learner_request_processor_queue_size: summary("requests", POOL)
+  concurrent_request_processing_in_commit_processor: summary("requests", POOL)
 } as const

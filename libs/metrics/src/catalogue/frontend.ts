@@ -39,6 +39,7 @@ export const FRONTEND = {
   proxy_header_rejected: counter("connections", "connections of a proxy's that did not begin with a PROXY header"),
   tls_handshake_exceeded: counter("connections", "connections turned away because of too many handshakes"),
   stale_requests: counter("requests", "connections ended because their requests had waited for too long"),
+  stale_replies: counter("replies", "replies whose client had gone when they came"),
   large_requests_rejected: counter("requests", "requests beyond jute.maxbuffer"),
   connection_token_deficit: summary("tokens", "tokens that were missing for new connections"),
   request_throttle_queue_time_ms: distribution("ms", "time that requests wait to be let in"),

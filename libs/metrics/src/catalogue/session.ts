@@ -1,6 +1,6 @@
 import { ownedBy } from "./declare.ts"
 
-const { gauge, counter, summary } = ownedBy("session")
+const { gauge, counter, summary, distribution } = ownedBy("session")
 
 /** What the service of sessions and watches measures. */
 export const SESSION = {
@@ -19,5 +19,17 @@ export const SESSION = {
   node_children_watch_count: summary("watches", "watches that one change of a node's children fired"),
   pending_session_queue_size: summary("sessions", "sessions that wait for a write of theirs, each half tick"),
   requests_in_session_queue: summary("requests", "requests that wait behind a write, each half tick"),
-  reads_after_write_in_session_queue: summary("requests", "reads that wait behind a write, each half tick")
+  reads_after_write_in_session_queue: summary("requests", "reads that wait behind a write, each half tick"),
+  reads_issued_from_session_queue: summary("requests", "reads that one write lets go"),
+  session_queues_drained: summary("sessions", "sessions whose last write on its way was in one batch of commits"),
+  read_commit_proc_req_queued: summary("requests", "reads that come together"),
+  write_commit_proc_req_queued: summary("requests", "writes that come together"),
+  commit_commit_proc_req_queued: summary("transactions", "commits that come together"),
+  read_commit_proc_issued: summary("requests", "reads that wait for no write and go to the tree together"),
+  write_commit_proc_issued: summary("requests", "writes of this peer's clients among commits that come together"),
+  learner_request_processor_queue_size: summary("requests", "writes that leave for the leader together (on learners)"),
+  read_commitproc_time_ms: distribution("ms", "time that reads wait for a write of their session"),
+  write_commitproc_time_ms: distribution("ms", "time that a write of this peer's clients is on its way"),
+  local_write_committed_time_ms: distribution("ms", "the same: what is committed comes back applied"),
+  server_write_committed_time_ms: distribution("ms", "time that commits wait in this process until clients are told")
 } as const

@@ -28,7 +28,10 @@ export class Replies {
       case "Replies":
         for (const { conn, bytes, answers } of message.replies) {
           const client = frontend.clients.get(conn)
-          if (client?.peer !== peer) continue
+          if (client?.peer !== peer) {
+            frontend.statistics.staleReplies += answers
+            continue
+          }
           const { carry } = client
           if (carry?.isSettling === true) {
             this.settle(client, carry, bytes, now)

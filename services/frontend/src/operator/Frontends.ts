@@ -24,7 +24,8 @@ const SUMS = [
   "watchBytes",
   "stalls",
   "moves",
-  "throttledOps"
+  "throttledOps",
+  "staleReplies"
 ] as const
 
 export type Totals = Readonly<Record<(typeof SUMS)[number], number>> & {
@@ -209,6 +210,7 @@ export class Frontends {
       request_throttle_wait_count: totals.stalls,
       connection_carried_count: totals.moves,
       throttled_ops: totals.throttledOps,
+      stale_replies: totals.staleReplies,
       stale_requests: this.drops("stale")
     }
   }
