@@ -111,10 +111,6 @@ export const IGNORED: ReadonlyArray<Foreign> = [
     ]
   },
   {
-    why: "the peers of an ensemble synchronise as fast as their windows allow",
-    keys: ["syncEnabled"]
-  },
-  {
     why: "always on here",
     keys: ["digest.enabled", "closeSessionTxn.enabled", "electionAlg"]
   },

@@ -2,7 +2,15 @@
 export { describe, describeMarkdown, describeText } from "./describe.ts"
 export { ConfigError } from "./errors.ts"
 export { type KnobKey, Knobs } from "./knobs.ts"
-export { type Config, loadConfig, postgresUrlOf, readConfig, type Sources, sessionTimeouts } from "./load.ts"
+export {
+  type Config,
+  loadConfig,
+  observesInMemory,
+  postgresUrlOf,
+  readConfig,
+  type Sources,
+  sessionTimeouts
+} from "./load.ts"
 export { MalformedEscape, type Property, parseProperties } from "./properties.ts"
 export { formatServer, MAX_SID, parseServer, type Server } from "./servers.ts"
 export type { Entry, Environment } from "./sources.ts"

@@ -137,8 +137,20 @@ const read = (sources: Sources): Config => {
   if (voters > 0 && voters % 2 === 0) {
     notices.push(`${voters} voting peers survive no more failures than ${voters - 1}: an odd number is better`)
   }
+  if (knobs.reconfigEnabled && !observersSync(knobs)) {
+    notices.push(
+      "syncEnabled=false has no effect beside reconfigEnabled: an observer may come to vote, and voters keep a log"
+    )
+  }
   return config
 }
+
+/** Whether observers are to write what they learn to a disk. */
+const observersSync = (knobs: Knobs): boolean => knobs["observer.syncEnabled"] ?? knobs.syncEnabled
+
+/** Whether a peer that observes keeps its log in memory alone. Who votes, or may come to vote, never does. */
+export const observesInMemory = ({ knobs }: Pick<Config, "knobs">): boolean =>
+  !knobs.reconfigEnabled && !observersSync(knobs)
 
 /** As a text of version 0: nobody has agreed on it. Throws ConfigError if groups do not fit. */
 const membershipOf = (

@@ -1,6 +1,6 @@
 /** The knobs of a leader and its learners: whom a leader serves, and how learners find it and come up to date. */
 import * as Schema from "effect/Schema"
-import { count, flag, INT, knob, mapped, positive, whole, zookeeper } from "./knob.ts"
+import { count, flag, INT, knob, mapped, maybe, positive, whole, zookeeper } from "./knob.ts"
 
 export const quorumKnobs = {
   leaderServes: knob(
@@ -39,6 +39,18 @@ export const quorumKnobs = {
     "0",
     mapped("ms", "pause before a learner that has not reached its leader tries again (ZooKeeper's default: 100)")
   ),
+  syncEnabled: knob(
+    flag,
+    "true",
+    zookeeper(
+      "true or false",
+      "false: observers keep log and tree in memory alone, and take a snapshot when they start; not where reconfigEnabled lets them come to vote"
+    )
+  ),
+  "observer.syncEnabled": maybe(flag, {
+    ...zookeeper("true or false", "the same, and stronger"),
+    otherwise: "as syncEnabled"
+  }),
   "observer.election.DelayMs": knob(
     count,
     "0",

@@ -1,5 +1,13 @@
 import { assert, describe as group, it } from "@effect/vitest"
-import { type ConfigError, describe, describeMarkdown, readConfig, type Sources, sessionTimeouts } from "@zkmesh/config"
+import {
+  type ConfigError,
+  describe,
+  describeMarkdown,
+  observesInMemory,
+  readConfig,
+  type Sources,
+  sessionTimeouts
+} from "@zkmesh/config"
 import { Effect } from "effect"
 
 const parse = (text: string, sources: Omit<Sources, "file"> = {}) =>
@@ -41,6 +49,18 @@ group("a zoo.cfg", () => {
       assert.deepStrictEqual(knobs["4lw.commands.whitelist"], ["srvr"])
       assert.isUndefined(knobs.clientPort)
       assert.deepStrictEqual([servers.length, notices.length], [0, 0])
+    })
+  )
+
+  it.effect("lets observers do without a disk, unless they may come to vote", () =>
+    Effect.gen(function* () {
+      const read = (text: string) => readConfig({ file: { name: "zoo.cfg", text } })
+      assert.isFalse(observesInMemory(yield* read("")))
+      assert.isTrue(observesInMemory(yield* read("syncEnabled=false")))
+      assert.isFalse(observesInMemory(yield* read("syncEnabled=false\nobserver.syncEnabled=true")))
+      const changing = yield* read("observer.syncEnabled=false\nreconfigEnabled=true")
+      assert.isFalse(observesInMemory(changing))
+      assert.include(changing.notices.join(), "syncEnabled=false has no effect beside reconfigEnabled")
     })
   )
 

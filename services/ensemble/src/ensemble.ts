@@ -13,7 +13,7 @@ import { runClientFrontend, runPeer, type StoreLayer } from "./peer.ts"
 import { type Asked, plan, type Seat } from "./plan.ts"
 import { checkPorts } from "./ports.ts"
 import { type Beginning, runRoster } from "./roster.ts"
-import { frontendSettings, peerSettings, preferring, restartPolicy } from "./settings.ts"
+import { frontendSettings, keptInMemory, peerSettings, preferring, restartPolicy } from "./settings.ts"
 import { openStores } from "./stores.ts"
 import { readTls } from "./tls/certificates.ts"
 import { withTelemetry, withTraces } from "./traces.ts"
@@ -41,7 +41,8 @@ export const runEnsemble = (config: Config, asked: Asked) =>
     const stores = yield* openStores(
       config,
       seats.map(({ sid }) => sid),
-      dataDir
+      dataDir,
+      keptInMemory(planned.config, members)
     )
     const announcer = makeAnnouncer(planned, stores, startedAt)
     const roster = runRoster({

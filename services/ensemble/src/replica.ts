@@ -10,16 +10,20 @@ import { onItsOwn, withOperator } from "./operator.ts"
 import { runClientFrontend, runPeer } from "./peer.ts"
 import { watchRoles } from "./roles.ts"
 import { doorsOf, EVERYWHERE, listening, logRole } from "./server.ts"
-import { frontendName, frontendSettings, membersOf, peerSettings, restartPolicy } from "./settings.ts"
+import {
+  frontendName,
+  frontendSettings,
+  MEMORY_LOG_RETAIN,
+  membersOf,
+  peerSettings,
+  restartPolicy
+} from "./settings.ts"
 import { openStores } from "./stores.ts"
 import { withTelemetry, withTraces } from "./traces.ts"
 
 /** Beyond every id that a `server.N` line can have; two replicas that draw the same one are less likely than a lost disk. */
 const FIRST_SID = 2 ** 16
 const LAST_SID = 2 ** 31 - 1
-
-/** Kept in memory behind its checkpoint: whoever has been away for longer takes a snapshot. */
-const LOG_RETAIN = 10_000
 
 /**
  * Runs until it is interrupted. It follows the ensemble as an observer under an id that it draws, in memory alone: when it
@@ -42,7 +46,7 @@ export const runReplica = (config: Config) =>
     const name = frontendName(config)
     const policy = restartPolicy(config)
     const settings = peerSettings(config, sid, { voters, observers: [sid] })
-    const peer = { ...settings, broadcast: { ...settings.broadcast, logRetain: LOG_RETAIN } }
+    const peer = { ...settings, broadcast: { ...settings.broadcast, logRetain: MEMORY_LOG_RETAIN } }
     const run = Effect.gen(function* () {
       const stores = yield* openStores(inMemory, [sid], "")
       yield* Effect.logInfo(`replica ${name} observes as ${sid}`)

@@ -15,6 +15,7 @@ import { watchRoles } from "./roles.ts"
 import {
   frontendName,
   frontendSettings,
+  keptInMemory,
   type Members,
   membersOf,
   peerSettings,
@@ -97,10 +98,17 @@ const endpointOf = ({ knobs, servers }: Config, sid: Sid, flagged: boolean): End
   return port === undefined ? undefined : { host: server?.clientHost ?? knobs.clientPortAddress ?? EVERYWHERE, port }
 }
 
+/** The configuration of a server that keeps nothing on a disk, if it is to be such a one. */
+const storedAs = (config: Config, sid: Sid): Config =>
+  keptInMemory(config, membersAround(config, sid)).includes(sid)
+    ? { ...config, knobs: { ...config.knobs, store: "memory" } }
+    : config
+
 /** One peer with its frontend. An observer's server line makes it an observer. Runs until it is interrupted. */
-export const runServer = (config: Config, portFlagged: boolean) =>
+export const runServer = (given: Config, portFlagged: boolean) =>
   Effect.gen(function* () {
-    const sid = yield* peerId(config)
+    const sid = yield* peerId(given)
+    const config = storedAs(given, sid)
     const missing = `neither it nor server.${sid} says where clients connect`
     const doors = yield* doorsOf(config, endpointOf(config, sid, portFlagged), missing)
     const members = membersAround(config, sid)
@@ -145,9 +153,13 @@ export const runService = (config: Config, service: PeerService) =>
         reason: "broadcast and znode of a peer share a Postgres when they run apart: give its URL"
       })
     }
-    const settings = peerSettings(config, sid, membersAround(config, sid))
+    const members = membersAround(config, sid)
+    const settings = peerSettings(config, sid, members)
     const run = Effect.gen(function* () {
       yield* Effect.logInfo(`${service} of peer ${sid} runs`)
+      if (service === "broadcast" && keptInMemory(config, members).includes(sid)) {
+        yield* Effect.logWarning("syncEnabled=false has no effect: broadcast and znode that run apart share a Postgres")
+      }
       const policy = restartPolicy(config)
       if (service === "election" || service === "session") return yield* runStateless(service, settings, policy)
       const stores = yield* openStores(config, [sid], "")

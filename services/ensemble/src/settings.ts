@@ -1,6 +1,6 @@
 /** From the configuration to what each service is started with. */
 import { hostname } from "node:os"
-import { type Config, ConfigError, type Server, sessionTimeouts } from "@zkmesh/config"
+import { type Config, ConfigError, observesInMemory, type Server, sessionTimeouts } from "@zkmesh/config"
 import type { Sid } from "@zkmesh/numbers"
 import type { FrontendOptions } from "@zkmesh/service-frontend"
 import { dataPlaces } from "./adminSettings.ts"
@@ -18,8 +18,22 @@ export const membersOf = (servers: ReadonlyArray<Server>): Members => ({
   observers: servers.filter((server) => server.role === "observer").map((server) => server.sid)
 })
 
+/** Kept in memory behind its checkpoint by a peer that has no disk: whoever has been away for longer takes a snapshot. */
+export const MEMORY_LOG_RETAIN = 10_000
+
+/** Those who observe, and keep nothing on a disk (`syncEnabled`). */
+export const keptInMemory = (config: Config, { observers }: Members): ReadonlyArray<Sid> =>
+  observesInMemory(config) ? observers : []
+
+const logRetain = (config: Config, sid: Sid, members: Members): number => {
+  if (keptInMemory(config, members).includes(sid)) return MEMORY_LOG_RETAIN
+  return config.knobs["autopurge.purgeInterval"] === 0 ? 0 : config.knobs["log.retain"]
+}
+
 /** The options of the five services of peer `sid`. */
-export const peerSettings = ({ knobs, membership }: Config, sid: Sid, { voters, observers }: Members) => {
+export const peerSettings = (config: Config, sid: Sid, members: Members) => {
+  const { knobs, membership } = config
+  const { voters, observers } = members
   const { tickTime: tickTimeMs, initLimit, syncLimit } = knobs
   const { minMs, maxMs } = sessionTimeouts(knobs)
   return {
@@ -41,7 +55,7 @@ export const peerSettings = ({ knobs, membership }: Config, sid: Sid, { voters, 
       tickTimeMs,
       initLimit,
       syncLimit,
-      logRetain: knobs["autopurge.purgeInterval"] === 0 ? 0 : knobs["log.retain"],
+      logRetain: logRetain(config, sid, members),
       windowBytes: knobs["broadcast.windowBytes"],
       commitLingerMs: knobs["broadcast.commitLingerMs"],
       appendLingerMs: knobs["broadcast.appendLingerMs"],

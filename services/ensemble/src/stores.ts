@@ -20,8 +20,28 @@ export type StoreKind = "embedded" | "postgres" | "memory"
 export const storeKind = ({ knobs, postgresUrls }: Config): StoreKind =>
   knobs.store ?? (knobs["postgres.url"] !== undefined || postgresUrls.size > 0 ? "postgres" : "embedded")
 
-/** Opens what the stores of `sids` need to be there first; the embedded Postgres lives as long as the scope. */
+/**
+ * Opens what the stores of `sids` need to be there first; the embedded Postgres lives as long as the scope. `inMemoryAlone`:
+ * those whose stores are so whatever the others' are.
+ */
 export const openStores = (
+  config: Config,
+  sids: ReadonlyArray<Sid>,
+  dataDir: string,
+  inMemoryAlone: ReadonlyArray<Sid> = []
+): Effect.Effect<Stores, ConfigError | StoreError, Scope.Scope> => {
+  const isDurable = (sid: Sid) => !inMemoryAlone.includes(sid)
+  const durable = sids.filter(isDurable)
+  if (durable.length === sids.length) return openDurable(config, sids, dataDir)
+  const memory = inMemory()
+  if (durable.length === 0) return Effect.succeed(memory)
+  return Effect.map(openDurable(config, durable, dataDir), (stores) => ({
+    layerOf: (sid: Sid) => (isDurable(sid) ? stores : memory).layerOf(sid),
+    where: [...stores.where, [`peer ${inMemoryAlone.join(", ")}`, "observes in memory: syncEnabled=false"]]
+  }))
+}
+
+const openDurable = (
   config: Config,
   sids: ReadonlyArray<Sid>,
   dataDir: string
