@@ -54,14 +54,16 @@ export class ZabChecks {
 
   /**
    * Leadership, and PrimaryIntegrity: a leader begins with all that was delivered in the epochs before its own. Those who
-   * have acknowledged it may be in a later one by the time it hears of them, and speaks: that one's it need not have.
+   * have acknowledged it may be in a later one by the time it hears of them, and speaks: what that one has delivered it need
+   * not have, be it of the later epoch or of an earlier one's that had been left undecided.
    */
   private establishes(sid: Sid, epoch: number): void {
     const other = this.leaders.get(epoch)
     if (other === sid) return
     if (other !== undefined) throw new Violation("Leadership", `epoch ${epoch} is led by ${other} and by ${sid}`)
     this.leaders.set(epoch, sid)
-    const past = this.history.countBefore(epoch)
+    let past = this.history.countBefore(epoch)
+    for (const [other, count] of this.established) if (other > epoch) past = Math.min(past, count)
     this.established.set(epoch, past)
     const last = this.history.txns[past - 1]?.zxid ?? 0
     if (last > 0 && !holds(this.disks.get(sid)!.database, last)) {
