@@ -2,44 +2,23 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { ZkClient } from "@zkmesh/client"
 import { CreateMode } from "@zkmesh/protocol"
-import { fourLetterWord, monitor } from "./setup/four-letter-words.ts"
+import { fourLetterWord } from "./setup/four-letter-words.ts"
 import { freeRange } from "./setup/ports.ts"
 import { eventually } from "./setup/processes.ts"
 import { Ensemble } from "./setup/zkmesh.ts"
 import { mode, ZooKeeper } from "./setup/zookeeper.ts"
 
-/** The names that dashboards ask a Prometheus for; summaries by their `_count`. */
-const DASHBOARD = `znode_count ephemerals_count watch_count approximate_data_size global_sessions local_sessions
-  num_alive_connections outstanding_requests packets_received packets_sent avg_latency max_latency min_latency uptime
-  quorum_size looking_count proposal_count commit_count snap_count diff_count connection_rejected connection_drop_count
-  stale_sessions_expired revalidate_count digest_mismatches_count unrecoverable_error_count open_file_descriptor_count
-  election_time_count fsynctime_count snapshottime_count readlatency_count updatelatency_count proposal_latency_count
-  quorum_ack_latency_count propagation_latency_count commit_propagation_latency_count prep_process_time_count
-  sync_process_time_count sync_processor_batch_size_count commit_process_time_count write_final_proc_time_ms_count
-  read_final_proc_time_ms_count node_created_watch_count_count node_deleted_watch_count_count
-  node_changed_watch_count_count node_children_watch_count_count startup_snap_load_time_count jvm_pause_time_ms_count
-  jvm_memory_bytes_used nodejs_eventloop_lag_seconds`.split(/\s+/)
-const OF_LEADERS = `leader_uptime learners synced_followers synced_observers pending_syncs last_proposal_size
-  ack_latency_count`.split(/\s+/)
-
-/** Queues of ZooKeeper's threads by learner; and without `server.N` lines there is no configuration to write. */
-const NOT_HERE = /_learner_handler_qp_|_zookeeper_write_per_namespace$/
-
 let ours: Ensemble
 let theirs: ZooKeeper
 let admin: number
-let metrics: number
 
 beforeAll(async () => {
   admin = await freeRange(3)
-  metrics = await freeRange(3)
   const settings = [
     "admin.enableServer=true",
     `admin.serverPort=${admin}`,
     "admin.rateLimiterIntervalInMS=0",
-    "audit.enable=true",
-    "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
-    `metricsProvider.httpPort=${metrics}`
+    "audit.enable=true"
   ]
   ;[ours, theirs] = await Promise.all([Ensemble.start(3, settings), ZooKeeper.start(3)])
 })
@@ -66,65 +45,7 @@ const get = async (path: string, peer = 0) => {
 const command = async (name: string, peer = 0): Promise<Record<string, unknown>> =>
   JSON.parse((await get(`/commands/${name}`, peer)).body)
 
-/** Does the same things at any server, one after the other; returns what `mntr` then says of it, value by value. */
-const traffic = async (connect: string): Promise<Record<string, number>> => {
-  const [server] = connect.split(",")
-  const client = new ZkClient(server!)
-  await client.connected()
-  await client.create("/na", Buffer.alloc(10))
-  await client.create("/nb", Buffer.alloc(1000))
-  await client.create("/na/b", Buffer.alloc(5))
-  await client.create("/na/e", null, { mode: CreateMode.EPHEMERAL })
-  await client.setData("/na", Buffer.alloc(20))
-  await client.getData("/na")
-  await client.getData("/nb")
-  await client.exists("/na/b")
-  await client.exists("/na/none")
-  await client.getChildren("/na")
-  await client.getChildren("/na/b")
-  await client.getChildren("/")
-  await client.getData("/na/e")
-  await client.close()
-  const figures = await monitor(Number(server!.split(":")[1]))
-  return Object.fromEntries(
-    [...figures]
-      .filter(([key]) => /^zk_(cnt|sum|min|max)_n[ab]_\w+_per_namespace$/.test(key))
-      .map(([key, value]) => [key, Number(value)])
-  )
-}
-
 describe("four-letter words", () => {
-  for (const role of ["leader", "follower"]) {
-    it(`mntr of a ${role} has every key that ZooKeeper's has, of the same kind`, async () => {
-      const [mine, zookeepers] = await Promise.all([
-        roleOf(ours.ports, role).then(monitor),
-        roleOf(theirs.ports, role).then(monitor)
-      ])
-      const missing = [...zookeepers.keys()].filter((key) => !mine.has(key) && !NOT_HERE.test(key))
-      assert.deepStrictEqual(missing, [])
-      const other = [...zookeepers].filter(([key, value]) => {
-        const own = mine.get(key)
-        return own !== undefined && /^-?\d+$/.test(value) && !/^-?\d+$/.test(own)
-      })
-      assert.deepStrictEqual(other, [])
-      assert.strictEqual(mine.get("zk_peer_state"), zookeepers.get("zk_peer_state"))
-    })
-  }
-
-  it("mntr counts reads and writes by top-level znode, to the byte as ZooKeeper does", async () => {
-    const [mine, zookeepers] = await Promise.all([traffic(ours.connect), traffic(theirs.connect)])
-    assert.deepStrictEqual(mine, zookeepers)
-    assert.deepInclude(mine, {
-      // The znodes of 2, 4 and 5 bytes of path with values of 10, 5 and none, 20 bytes put in a's place, and the end of a/e.
-      zk_cnt_na_write_per_namespace: 5,
-      zk_sum_na_write_per_namespace: 3 + 10 + (5 + 5) + 5 + (3 + 20) + 5,
-      zk_cnt_nb_write_per_namespace: 1,
-      zk_cnt_na_read_per_namespace: 5,
-      zk_cnt_nb_read_per_namespace: 1,
-      zk_sum_nb_read_per_namespace: 3 + 1000 + 68
-    })
-  })
-
   it("srvr, stat, cons, wchs, wchc, wchp, dirs, envi, gtmk, isro and ruok have ZooKeeper's lines", async () => {
     const [mine, zookeepers] = await Promise.all([roleOf(ours.ports, "leader"), roleOf(theirs.ports, "leader")])
     for (const word of [
@@ -292,19 +213,5 @@ describe("the audit log", () => {
     await ours.process.line(new RegExp(`${who}${tab}${created}`))
     await ours.process.line(new RegExp(`${who}${tab}operation=delete${tab}znode=/nowhere${tab}result=failure`))
     await ours.process.line(/operation=ephemeralZNodeDeletionOnSessionCloseOrExpire\\tznode=\/audited-/)
-  })
-})
-
-describe("Prometheus", () => {
-  it("finds the names that dashboards for ZooKeeper ask for", async () => {
-    const leader = ours.ports.indexOf(await roleOf(ours.ports, "leader"))
-    const text = await (await fetch(`http://127.0.0.1:${metrics + leader}/metrics`)).text()
-    const names = new Set([...text.matchAll(/^([a-z_0-9]+)[{ ]/gm)].map(([, name]) => name!))
-    assert.deepStrictEqual(
-      [...DASHBOARD, ...OF_LEADERS].filter((name) => !names.has(name) && name !== "ack_latency_count"),
-      []
-    )
-    assert.match(text, /^# TYPE fsynctime summary$/m)
-    assert.match(text, /^# TYPE proposal_count counter$/m)
   })
 })

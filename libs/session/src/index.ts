@@ -1,4 +1,5 @@
 /** The session service's core: connections, order, watches and expiry, with no clock, no I/O and no Effect. */
+export type { Connection } from "./connection.ts"
 export { SessionCore } from "./core.ts"
 export { ExpiryTracker } from "./expiry.ts"
 export { Fifo } from "./fifo.ts"

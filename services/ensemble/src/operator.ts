@@ -74,7 +74,6 @@ const runOperator = (config: Config, { offset, host, sid, store }: OperatorPlace
           idleTimeoutMs: knobs["admin.idleTimeout"],
           tls: yield* readAdminTls(config)
         }
-        metrics.counter("insecure_admin_count")
         const server = frontendsOf(metrics)
         const subject = { server, settings: adminSettings(config, sid, server) }
         const base = knobs["admin.commandURL"] as `/${string}`

@@ -19,6 +19,15 @@ const fileLimit = (): number | undefined => {
   return soft === undefined ? undefined : Number(soft)
 }
 
+/** What the admin server counts: nothing yet, and where there is none, nothing ever. */
+const OF_OPERATORS = [
+  "insecure_admin_count",
+  "snapshot_error_count",
+  "snapshot_rate_limited_count",
+  "restore_error_count",
+  "restore_rate_limited_count"
+] as const
+
 /** As ZooKeeper's pause monitor: how long after this the timer of this length runs is the time of a stall. */
 const PAUSE_MS = 500
 
@@ -30,6 +39,8 @@ export const observeProcess = (metrics: Registry): Effect.Effect<void, never, Sc
         open_file_descriptor_count: openFiles(),
         max_file_descriptor_count: fileLimit()
       }))
+      for (const name of OF_OPERATORS) metrics.counter(name)
+      metrics.summary("restore_time")
       const pauses = metrics.summary("jvm_pause_time_ms")
       let last = performance.now()
       const timer = setInterval(() => {

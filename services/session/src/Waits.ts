@@ -6,28 +6,31 @@
  */
 import type { ZnodeToSession } from "@zkmesh/messages"
 import type { Registry, Summary } from "@zkmesh/metrics"
-import type { SessionId, Zxid } from "@zkmesh/numbers"
-import type { SessionCore, SessionOutput } from "@zkmesh/session"
+import type { SessionId } from "@zkmesh/numbers"
+import type { Connection, SessionCore, SessionOutput } from "@zkmesh/session"
 
 /** The last of the requests of one kind that left in one pass; `upTo` is its number among those of its connection. */
 interface Marker {
-  readonly session: SessionId
-  readonly connection: Zxid
+  readonly connection: Connection
   readonly upTo: number
   readonly at: number
   readonly count: number
 }
 
-type Progress = "waiting" | "done" | "void"
-
 /** What has left and is not answered, oldest first: both ways keep the order. */
 class Line {
   private markers: Array<Marker> = []
-  private readonly progress: (marker: Marker) => Progress
+  private readonly isDone: (marker: Marker) => boolean
+  private readonly isLost: (marker: Marker) => boolean
   private readonly done: (ms: number, count: number) => void
 
-  constructor(progress: (marker: Marker) => Progress, done: (ms: number, count: number) => void) {
-    this.progress = progress
+  constructor(
+    isDone: (marker: Marker) => boolean,
+    isLost: (marker: Marker) => boolean,
+    done: (ms: number, count: number) => void
+  ) {
+    this.isDone = isDone
+    this.isLost = isLost
     this.done = done
   }
 
@@ -39,13 +42,19 @@ class Line {
     let next = 0
     for (; next < this.markers.length; next++) {
       const marker = this.markers[next]!
-      const progress = this.progress(marker)
-      if (progress === "waiting") break
-      if (progress === "done") this.done(now - marker.at, marker.count)
+      if (this.isDone(marker)) this.done(now - marker.at, marker.count)
+      else if (!this.isLost(marker)) break
     }
     if (next > 0) this.markers = this.markers.slice(next)
   }
 }
+
+const isWritten = ({ connection, upTo }: Marker): boolean => {
+  const oldest = connection.pending.peek()
+  return oldest === undefined || oldest.seq > upTo
+}
+
+const isRead = ({ connection, upTo }: Marker): boolean => connection.readsAnswered >= upTo
 
 export class Waits {
   private readonly core: SessionCore
@@ -76,25 +85,16 @@ export class Waits {
     this.heardTime = metrics.summary("server_write_committed_time_ms")
     const writeTime = metrics.summary("write_commitproc_time_ms")
     const committedTime = metrics.summary("local_write_committed_time_ms")
-    this.writes = new Line(this.writeProgress, (ms, count) => {
+    this.writes = new Line(isWritten, this.isLost, (ms, count) => {
       writeTime.record(ms, count)
       committedTime.record(ms, count)
     })
-    this.reads = new Line(this.readProgress, (ms, count) => this.readTime.record(ms, count))
+    this.reads = new Line(isRead, this.isLost, (ms, count) => this.readTime.record(ms, count))
   }
 
-  private readonly writeProgress = ({ session, connection, upTo }: Marker): Progress => {
-    const attached = this.core.attached.get(session)
-    if (attached?.connection !== connection) return "void"
-    const oldest = attached.pending.peek()
-    return oldest !== undefined && oldest.seq <= upTo ? "waiting" : "done"
-  }
-
-  private readonly readProgress = ({ session, connection, upTo }: Marker): Progress => {
-    const attached = this.core.attached.get(session)
-    if (attached?.connection !== connection) return "void"
-    return attached.readsAnswered < upTo ? "waiting" : "done"
-  }
+  /** Nothing passes by any more for a connection that has ended. */
+  private readonly isLost = ({ connection }: Marker): boolean =>
+    this.core.attached.get(connection.session) !== connection
 
   /** The end of a pass: requests leave for the tree and for the leader. */
   left({ toZnode, toPrepare }: SessionOutput, now: number): void {
@@ -118,17 +118,18 @@ export class Waits {
       const { requests } = message
       this.writesCame.record(requests.length)
       if (this.core.standing.role.role !== "leading") this.toLeader.record(requests.length)
-      const { session, connection, seq } = requests[requests.length - 1]!
+      const { session, seq } = requests[requests.length - 1]!
+      const connection = this.core.attached.get(session)
       // What the ensemble itself asks for has no number, and nobody waits for it.
-      if (seq > 0) this.writes.add({ session, connection, upTo: seq, at: now, count: requests.length })
+      if (seq > 0 && connection !== undefined) {
+        this.writes.add({ connection, upTo: seq, at: now, count: requests.length })
+      }
     }
   }
 
   private markReads(session: SessionId, count: number, now: number): void {
-    const attached = this.core.attached.get(session)
-    if (attached === undefined) return
-    const { connection, readsSent } = attached
-    this.reads.add({ session, connection, upTo: readsSent, at: now, count })
+    const connection = this.core.attached.get(session)
+    if (connection !== undefined) this.reads.add({ connection, upTo: connection.readsSent, at: now, count })
   }
 
   /** Does `step`, which takes what the tree's service has said; that came `waitedMs` ago. */

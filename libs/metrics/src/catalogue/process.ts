@@ -1,6 +1,6 @@
 import { ownedBy } from "./declare.ts"
 
-const { gauge, counter, distribution } = ownedBy("process")
+const { gauge, counter, summary, distribution } = ownedBy("process")
 const election = ownedBy("election")
 
 /** What every process measures of itself. */
@@ -22,6 +22,7 @@ export const PROCESS = {
   nats_messages_sent: counter("messages", "messages sent to the broker"),
   nats_messages_received: counter("messages", "messages received from the broker"),
   insecure_admin_count: counter("requests", "requests to the admin server without TLS"),
+  restore_time: summary("ms", "time to put a snapshot in the tree's place, through the admin server"),
   snapshot_error_count: counter("snapshots", "snapshots asked for that failed"),
   snapshot_rate_limited_count: counter("snapshots", "snapshots refused because one was taken a moment ago"),
   restore_error_count: counter("restores", "restores that failed"),

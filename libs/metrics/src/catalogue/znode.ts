@@ -28,7 +28,6 @@ export const ZNODE = {
   digests_compared: counter("digests", "digests compared with the leader's"),
   digest_mismatches_count: counter("digests", "digests that were not the leader's"),
   snapshottime: summary("ms", "time to write a checkpoint"),
-  restore_time: summary("ms", "time to put a restored snapshot in place"),
   startup_snap_load_time: summary("ms", "time to load the checkpoint at a start"),
   prep_process_time: summary(
     "ms",
