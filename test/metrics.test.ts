@@ -32,7 +32,8 @@ const OF_THE_RUNTIME =
   "jvm_memory_bytes_used jvm_threads_current jvm_gc_collection_seconds nodejs_eventloop_lag_seconds"
 /** The names that only a leader has. */
 const OF_LEADERS = `ack_latency learner_handler_qp_size learner_handler_qp_time_ms leader_uptime learners synced_followers synced_non_voting_followers synced_observers pending_syncs
-  last_proposal_size max_proposal_size min_proposal_size`
+  last_proposal_size max_proposal_size min_proposal_size prepare_paths_in_flight prepare_bytes_in_flight prepared_count
+  prepare_rejected_count container_deleted_count`
 
 const words = (text: string): Array<string> => text.trim().split(/\s+/)
 
@@ -208,6 +209,14 @@ describe("after that, every name", () => {
         }
       }
       for (const name of words(OF_THE_RUNTIME)) assert.isTrue(types.has(name), name)
+      const missing = Object.keys(CATALOGUE).filter((name) => !types.has(name) && isServed(name, role))
+      // There is no broker here, and maybe nobody was sent away.
+      assert.deepStrictEqual(
+        missing.filter((name) => !/^nats_|^connection_drops$/.test(name)),
+        []
+      )
+      const series = [...text.matchAll(/^(\w+(?:\{.*\})?) \S+$/gm)].map(([, one]) => one)
+      assert.strictEqual(new Set(series).size, series.length, "no series is there twice")
     })
   }
 })

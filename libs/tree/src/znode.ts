@@ -374,7 +374,6 @@ export class ZnodeCore {
       acl_count: tree.acls.size,
       applied_count: counters.applied,
       digests_compared: this.digests.compared,
-      digest_mismatches_count: 0,
       configuration: this.tree.configText(),
       standalone_enabled: this.options.standaloneEnabled ?? true,
       checkpoint_zxid: hex(this.checkpoint),

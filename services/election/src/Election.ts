@@ -9,6 +9,7 @@ import {
   electionTopic,
   type Notification
 } from "@zkmesh/messages"
+import { type Counter, CurrentMetrics } from "@zkmesh/metrics"
 import type { Sid } from "@zkmesh/numbers"
 import { CurrentTelemetry } from "@zkmesh/telemetry"
 import { Effect, type Scope } from "effect"
@@ -37,16 +38,30 @@ export const runElection = (
     const name = `election.${options.sid}`
     const tracer = (yield* CurrentTelemetry)?.tracer("election", name, options.sid)
     const tracing = tracer && new ElectionTracing(tracer)
+    const metrics = yield* CurrentMetrics
+    const counts = {
+      sent: metrics.counter("election_notifications_sent"),
+      received: metrics.counter("election_notifications_received")
+    }
     const actor = yield* spawn<Message>(name, (context) => {
-      const shell = new Shell(options, context, (notification) => bus.publish(electionTopic, notification), tracing)
+      const publish = (notification: Notification) => bus.publish(electionTopic, notification)
+      const shell = new Shell(options, context, publish, tracing, counts)
       return shell.handle
     })
     yield* bus.subscribe(electionTopic, actor.tell)
     yield* bus.listen(name, electionProtocol, actor.tell)
   })
 
+/** Votes told to others, and heard of others. */
+interface Counts {
+  readonly sent: Counter
+  readonly received: Counter
+}
+
 class Shell {
   readonly handle: Handler<Message>
+  private readonly sid: Sid
+  private readonly counts: Counts
   private readonly context: ActorContext<Message>
   private readonly core: FastLeaderElection
   /** undefined: nothing is traced. */
@@ -61,8 +76,11 @@ class Shell {
     options: ElectionServiceOptions,
     context: ActorContext<Message>,
     publish: (notification: Notification) => boolean,
-    tracing: ElectionTracing | undefined
+    tracing: ElectionTracing | undefined,
+    counts: Counts
   ) {
+    this.sid = options.sid
+    this.counts = counts
     this.tracing = tracing
     this.context = context
     this.publish = publish
@@ -84,6 +102,7 @@ class Shell {
     switch (message._tag) {
       case "Notification":
         this.tracing?.heard()
+        if (message.from !== this.sid) this.counts.received.add()
         this.step({ _tag: "Heard", now: this.context.now(), notification: message })
         break
       case "Tick":
@@ -123,6 +142,7 @@ class Shell {
     switch (output._tag) {
       case "Send":
         this.tracing?.sent()
+        this.counts.sent.add()
         this.publish(output.notification)
         return
       case "Elected": {
