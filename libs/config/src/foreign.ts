@@ -55,7 +55,6 @@ export const IGNORED: ReadonlyArray<Foreign> = [
       "snapshot.*",
       "snapSizeLimitInKb",
       "datadir.autocreate",
-      "db.autocreate",
       "snapshotSizeFactor",
       "commitLogCount",
       "serializeLastProcessedZxid.enabled"
@@ -119,7 +118,6 @@ export const IGNORED: ReadonlyArray<Foreign> = [
     keys: [
       "authProvider.*",
       "emulate353TTLNodes",
-      "znode.container.*",
       "admin.*",
       "audit.impl.class",
       "oraclePath",

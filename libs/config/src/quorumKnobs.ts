@@ -51,6 +51,14 @@ export const quorumKnobs = {
     ...zookeeper("true or false", "the same, and stronger"),
     otherwise: "as syncEnabled"
   }),
+  "db.autocreate": knob(
+    flag,
+    "true",
+    zookeeper(
+      "true or false",
+      "false: a server whose database is empty has no vote until the others have given it everything, unless there is a file initialize in its dataDir"
+    )
+  ),
   "observer.election.DelayMs": knob(
     count,
     "0",

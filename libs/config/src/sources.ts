@@ -36,7 +36,7 @@ export const fileEntries = (text: string, name: string): ReadonlyArray<Entry> =>
 }
 
 /** `postgres.url` → `ZKMESH_POSTGRES_URL`. */
-export const variableOf = (key: string): string => `ZKMESH_${key.replaceAll(".", "_").toUpperCase()}`
+export const variableOf = (key: string): string => `ZKMESH_${key.replaceAll(/[.-]/g, "_").toUpperCase()}`
 
 /** True for a variable that a knob or a family of keys reads. */
 export const isVariable = (variable: string): boolean =>

@@ -164,6 +164,9 @@ const logOf = (disk: Disk): LogStore["Service"] => ({
       if (why !== undefined) return Effect.fail(fail("setAside", `it is not set aside: ${why}`))
       return Effect.succeed(database.setAside())
     }),
+  setRebuilding: disk.durably("setRebuilding", "log", (database) => {
+    database.rebuilding = true
+  }),
   setRebuilt: disk.durably("setRebuilt", "log", (database) => {
     database.rebuilding = false
   }),

@@ -36,7 +36,7 @@ export interface Recovered {
   readonly floor: Zxid
   /** The last logged zxid; the checkpoint's if the log is empty. */
   readonly last: Zxid
-  /** The log was set aside: this peer may not vote before `setRebuilt`. */
+  /** The log was set aside, or lost: this peer may not vote before `setRebuilt`. */
   readonly rebuilding?: boolean
   /** Absent if nothing was ever stored. A proposed one that the log does not hold has never been, and is left out. */
   readonly configuration?: StoredConfiguration
@@ -81,6 +81,8 @@ export class LogStore extends Context.Service<
     readonly setAcceptedEpoch: (epoch: number) => Effect.Effect<void, StoreError>
     readonly setCurrentEpoch: (epoch: number) => Effect.Effect<void, StoreError>
     readonly setConfiguration: (configuration: StoredConfiguration) => Effect.Effect<void, StoreError>
+    /** The store is empty and should not be: as after `setAside`, what was in it has to come from an established leader. */
+    readonly setRebuilding: Effect.Effect<void, StoreError>
     /** An established leader has given this peer everything: its log, once set aside, is whole again. */
     readonly setRebuilt: Effect.Effect<void, StoreError>
     /** Drops everything after `zxid`. Fails if the log does not hold `zxid` exactly (or as its floor). */

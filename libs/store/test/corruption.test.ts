@@ -148,6 +148,19 @@ it.live("sets a database aside: all of it is kept, what was promised stays, and 
         Effect.flatMap(LogStore, (log) => log.open)
       )
       assert.isUndefined(again.rebuilding)
+      yield* life(
+        postgresLayer(options),
+        Effect.gen(function* () {
+          const log = yield* LogStore
+          yield* log.open
+          yield* log.setRebuilding
+        })
+      )
+      const lost = yield* life(
+        postgresLayer(options),
+        Effect.flatMap(LogStore, (log) => Effect.andThen(log.open, (found) => Effect.as(log.setRebuilt, found)))
+      )
+      assert.isTrue(lost.rebuilding)
     }
   })
 )

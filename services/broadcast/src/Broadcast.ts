@@ -21,6 +21,7 @@ import { LogStore, type StoreError } from "@zkmesh/store"
 import { CurrentTelemetry, type LogContext, logFields } from "@zkmesh/telemetry"
 import { type LinkId, type Output, Peer, type ReadOp, type RecoveredLog, type WriteOp } from "@zkmesh/zab"
 import { Effect, Scope } from "effect"
+import { judged } from "./blank.ts"
 import { healthOf } from "./health.ts"
 import { Lane, Reader, Writer } from "./Lanes.ts"
 import type { ElectionEvent, LeaderEvent, LearnerEvent, Message, ZnodeEvent } from "./message.ts"
@@ -40,7 +41,7 @@ export const runBroadcast = (
     const metrics = yield* CurrentMetrics
     const { now } = yield* Machine
     const openedAt = now()
-    const recovered = yield* store.open
+    const recovered = yield* judged(yield* store.open, options)
     metrics.summary("dbinittime").record(now() - openedAt)
     const run = Effect.runForkWith(yield* Effect.context<never>())
     const name = `broadcast.${options.sid}`

@@ -1,6 +1,7 @@
 /** The service's options, and what they mean to the core: what is not worth a knob is decided here. */
 import { COUNTER_LIMIT, type Sid } from "@zkmesh/numbers"
 import type { PeerConfig } from "@zkmesh/zab"
+import type * as Effect from "effect/Effect"
 
 export interface BroadcastServiceOptions {
   readonly sid: Sid
@@ -36,6 +37,8 @@ export interface BroadcastServiceOptions {
   readonly commitLingerMs?: number
   /** How long a voter whose word is not needed may wait for more to append at a time, ms: 0 not at all, default 5. */
   readonly appendLingerMs?: number
+  /** Asked when nothing is in the store: whether that is as it should be. Default: it is. */
+  readonly mayVoteBlank?: Effect.Effect<boolean>
   /** A commit of the log that takes longer is warned of, ms: default 1000. */
   readonly slowCommitMs?: number
 }

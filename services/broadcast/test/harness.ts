@@ -187,6 +187,7 @@ export interface PeerOptions {
   readonly windowBytes?: number
   readonly tickTimeMs?: number
   readonly forceSnapshotSync?: boolean
+  readonly mayVoteBlank?: Effect.Effect<boolean>
   /** Before the store makes anything durable. */
   readonly disk?: (operation: string) => Effect.Effect<void, StoreError>
 }
@@ -211,6 +212,7 @@ export const startPeer = (sid: Sid, database: MemoryDatabase, changes: Changes, 
           initLimit: 10,
           syncLimit: 5,
           forceSnapshotSync: options.forceSnapshotSync ?? false,
+          ...(options.mayVoteBlank === undefined ? {} : { mayVoteBlank: options.mayVoteBlank }),
           ...(options.logRetain === undefined ? {} : { logRetain: options.logRetain }),
           ...(options.windowBytes === undefined ? {} : { windowBytes: options.windowBytes })
         })

@@ -4,9 +4,10 @@ import { join, resolve } from "node:path"
 import { type Config, ConfigError, MAX_SID } from "@zkmesh/config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import { INITIALIZE } from "./blank.ts"
 import { isDaemonFile } from "./daemon/record.ts"
 
-/** Writes `myid` into the directory of data; one that holds something is left alone unless `force` says otherwise. */
+/** Writes `myid`, and `initialize` beside it, into the directory of data; one that holds something is left alone unless `force` says otherwise. */
 export const initialize = (config: Config, myid: number, force: boolean): Effect.Effect<void, ConfigError> =>
   Effect.gen(function* () {
     const directory = resolve(config.knobs.dataDir ?? "data")
@@ -20,10 +21,13 @@ export const initialize = (config: Config, myid: number, force: boolean): Effect
         catch: (cause) => refuse(cause instanceof Error ? cause.message : String(cause))
       })
     yield* attempt(() => mkdir(directory, { recursive: true }))
-    const found = (yield* attempt(() => readdir(directory))).filter((name) => !isDaemonFile(name))
+    const found = (yield* attempt(() => readdir(directory))).filter(
+      (name) => !isDaemonFile(name) && name !== INITIALIZE
+    )
     if (found.length > 0 && !force) {
       return yield* refuse(`holds ${found.slice(0, 3).join(", ")} already: --force writes myid all the same`)
     }
     yield* attempt(() => writeFile(join(directory, "myid"), `${myid}\n`))
+    yield* attempt(() => writeFile(join(directory, INITIALIZE), ""))
     yield* Console.log(`${join(directory, "myid")}: ${myid}`)
   })

@@ -5,19 +5,21 @@ import { type Config, ConfigError } from "@zkmesh/config"
 import type { Sid } from "@zkmesh/numbers"
 import * as Effect from "effect/Effect"
 import { readAuthentication } from "./authentication.ts"
+import { begun, mayVoteBlank } from "./blank.ts"
 import { busLayer } from "./buses.ts"
 import { reportReady } from "./daemon/ready.ts"
 import { type Door, doorsAt, isSecure } from "./doors.ts"
 import { onItsOwn, withOperator } from "./operator.ts"
 import { type PeerService, runClientFrontend, runPeer, runStateless, runStored } from "./peer.ts"
 import { checkPorts, type Endpoint } from "./ports.ts"
-import { watchRoles } from "./roles.ts"
+import { type PeerStatus, watchRoles } from "./roles.ts"
 import {
   frontendName,
   frontendSettings,
   keptInMemory,
   type Members,
   membersOf,
+  type PeerSettings,
   peerSettings,
   preferring,
   restartPolicy,
@@ -104,6 +106,16 @@ const storedAs = (config: Config, sid: Sid): Config =>
     ? { ...config, knobs: { ...config.knobs, store: "memory" } }
     : config
 
+/** The settings of a server that may have lost its database. */
+const votingAs = (config: Config, settings: PeerSettings): PeerSettings => ({
+  ...settings,
+  broadcast: { ...settings.broadcast, mayVoteBlank: mayVoteBlank(config) }
+})
+
+/** Once a server leads or follows its database is not empty any more. */
+const beginning = (config: Config, { serving, role }: PeerStatus): Effect.Effect<void> =>
+  serving && role !== "looking" ? begun(config) : Effect.void
+
 /** One peer with its frontend. An observer's server line makes it an observer. Runs until it is interrupted. */
 export const runServer = (given: Config, portFlagged: boolean) =>
   Effect.gen(function* () {
@@ -122,7 +134,7 @@ export const runServer = (given: Config, portFlagged: boolean) =>
       const policy = restartPolicy(config)
       yield* Effect.all(
         [
-          runPeer(peerSettings(config, sid, members), stores.layerOf(sid), policy),
+          runPeer(votingAs(config, peerSettings(config, sid, members)), stores.layerOf(sid), policy),
           ...doors.map((door) =>
             runClientFrontend(
               frontendSettings(config, String(sid), door, preference(known), sid, alone ? undefined : preference),
@@ -130,7 +142,9 @@ export const runServer = (given: Config, portFlagged: boolean) =>
               listening(door, doors)
             )
           ),
-          watchRoles(`watch-${sid}`, [sid], logRole)
+          watchRoles(`watch-${sid}`, [sid], (_, status) =>
+            Effect.andThen(logRole(sid, status), beginning(config, status))
+          )
         ],
         { concurrency: "unbounded", discard: true }
       )
@@ -154,7 +168,7 @@ export const runService = (config: Config, service: PeerService) =>
       })
     }
     const members = membersAround(config, sid)
-    const settings = peerSettings(config, sid, members)
+    const settings = votingAs(config, peerSettings(config, sid, members))
     const run = Effect.gen(function* () {
       yield* Effect.logInfo(`${service} of peer ${sid} runs`)
       if (service === "broadcast" && keptInMemory(config, members).includes(sid)) {
@@ -163,7 +177,10 @@ export const runService = (config: Config, service: PeerService) =>
       const policy = restartPolicy(config)
       if (service === "election" || service === "session") return yield* runStateless(service, settings, policy)
       const stores = yield* openStores(config, [sid], "")
-      return yield* runStored(service, settings, stores.layerOf(sid), policy)
+      const stored = runStored(service, settings, stores.layerOf(sid), policy)
+      if (service === "znode") return yield* stored
+      const watched = watchRoles(`watch-broadcast-${sid}`, [sid], (_, status) => beginning(config, status))
+      return yield* Effect.raceFirst(stored, watched)
     })
     const served = Effect.provide(withTraces(config, true, run), busLayer(config, `${service}.${sid}`, false))
     yield* withTelemetry(config, "nats", withOperator(config, onItsOwn(sid), served))

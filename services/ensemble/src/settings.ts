@@ -2,6 +2,7 @@
 import { hostname } from "node:os"
 import { type Config, ConfigError, observesInMemory, type Server, sessionTimeouts } from "@zkmesh/config"
 import type { Sid } from "@zkmesh/numbers"
+import type { BroadcastServiceOptions } from "@zkmesh/service-broadcast"
 import type { FrontendOptions } from "@zkmesh/service-frontend"
 import { dataPlaces } from "./adminSettings.ts"
 import { type Door, doorName, isSecure } from "./doors.ts"
@@ -111,7 +112,7 @@ const absentSchemes = (knobs: Config["knobs"]): ReadonlyArray<"x509" | "sasl"> =
   return [...(hasTls ? [] : ["x509" as const]), ...(hasSasl ? [] : ["sasl" as const])]
 }
 
-export type PeerSettings = ReturnType<typeof peerSettings>
+export type PeerSettings = ReturnType<typeof peerSettings> & { readonly broadcast: BroadcastServiceOptions }
 
 /**
  * What a frontend is started with. `sid` is the peer that it belongs to; a frontend of nobody's has none. With a

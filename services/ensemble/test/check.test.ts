@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { readConfig } from "@zkmesh/config"
 import { Effect } from "effect"
 import { TestConsole } from "effect/testing"
+import { begun, mayVoteBlank } from "../src/blank.ts"
 import { checkConfiguration } from "../src/check.ts"
 import { initialize } from "../src/initialize.ts"
 
@@ -70,6 +71,20 @@ describe("a server's directory", () => {
       yield* printed(initialize(config, 4, true))
       assert.strictEqual(yield* myid(), "4\n")
       assert.match((yield* Effect.flip(printed(initialize(config, 999, true)))).message, /from 1 to 255/)
+    })
+  )
+
+  it.effect("says that an empty database is a new one, until the server has begun", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporary
+      const config = yield* configOf(`dataDir=${directory}\ndb.autocreate=false`)
+      assert.isFalse(yield* mayVoteBlank(config))
+      assert.isTrue(yield* mayVoteBlank(yield* configOf(`dataDir=${directory}`)))
+      yield* printed(initialize(config, 1, false))
+      assert.isTrue(yield* mayVoteBlank(config))
+      yield* begun(config)
+      yield* begun(config)
+      assert.isFalse(yield* mayVoteBlank(config))
     })
   )
 })

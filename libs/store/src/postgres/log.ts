@@ -56,7 +56,7 @@ const CURRENT_EPOCH = {
   text: "UPDATE epochs SET current_epoch = $1 WHERE current_epoch <= $1 AND accepted_epoch >= $1 RETURNING 1"
 }
 const CONFIGURATION = { name: "configuration", text: "UPDATE configuration SET committed = $1, proposed = $2" }
-const REBUILT = "UPDATE epochs SET rebuilding = false"
+const REBUILDING = "UPDATE epochs SET rebuilding = $1"
 const STATE = `SELECT accepted_epoch, current_epoch, floor, checkpoint.zxid, (SELECT max(last_zxid) FROM log_batch),
                  configuration.committed, configuration.proposed, rebuilding
                FROM epochs, checkpoint, configuration`
@@ -168,8 +168,8 @@ export class PostgresLog {
     throw this.refused("setCurrentEpoch", `${epoch} ${why}`)
   }
 
-  async setRebuilt(): Promise<void> {
-    await this.writer.query(REBUILT)
+  async setRebuilding(isRebuilding: boolean): Promise<void> {
+    await this.writer.query(REBUILDING, [isRebuilding])
   }
 
   async truncate(zxid: Zxid): Promise<void> {
