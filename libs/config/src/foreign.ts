@@ -92,7 +92,6 @@ export const IGNORED: ReadonlyArray<Foreign> = [
       "nio.*",
       "netty.*",
       "serverCnxnFactory",
-      "jvm.pause.*",
       "watchManagerName",
       "watcherCleanThreadsNum",
       "watcherCleanThreshold",

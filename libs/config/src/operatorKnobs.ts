@@ -66,9 +66,21 @@ const metrics = {
   )
 }
 
+const pauses = {
+  "jvm.pause.monitor": knob(
+    flag,
+    "false",
+    mapped("true or false", "stalls of the process are written to the log (they are measured in any case)")
+  ),
+  "jvm.pause.sleep.time.ms": knob(positive, "500", mapped("ms", "how often it looks whether it has stood still")),
+  "jvm.pause.info-threshold.ms": knob(count, "1000", zookeeper("ms", "a longer stall is told of")),
+  "jvm.pause.warn-threshold.ms": knob(count, "10000", zookeeper("ms", "a longer one is warned of"))
+}
+
 export const operatorKnobs = {
   ...admin,
   ...metrics,
+  ...pauses,
   "audit.enable": knob(flag, "false", zookeeper("true or false", "who did what is written to the log")),
   "fsync.warningthresholdms": knob(
     positive,

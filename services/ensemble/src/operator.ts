@@ -12,7 +12,7 @@ import type * as Scope from "effect/Scope"
 import { adminSettings } from "./adminSettings.ts"
 import { logSwitch } from "./logging.ts"
 import type { StoreLayer } from "./peer.ts"
-import { observeProcess } from "./processMetrics.ts"
+import { observeProcess, pauseSettings } from "./processMetrics.ts"
 import { readAdminTls } from "./tls/certificates.ts"
 
 /** Where the ports of a peer lie: in the ensemble placement each peer has those of the first plus `offset`. */
@@ -53,7 +53,9 @@ const runOperator = (config: Config, { offset, host, sid, store }: OperatorPlace
     const { knobs } = config
     const health = yield* CurrentHealth
     const metrics = yield* CurrentMetrics
-    yield* observeProcess(metrics)
+    // Of several peers in a process one is enough to tell of its stalls.
+    const pauses = pauseSettings(config)
+    yield* observeProcess(metrics, offset === 0 ? pauses : { ...pauses, told: undefined })
     yield* pushed(metrics, sid)
     if (knobs["admin.enableServer"] || isPrometheus(config)) {
       const {

@@ -13,7 +13,7 @@ export const PROCESS = {
   ),
   jvm_pause_time_ms: distribution(
     "ms",
-    "how late the event loop ran a timer of half a second: what stalls of Java's are there"
+    "how late the event loop ran a timer (of jvm.pause.sleep.time.ms): what stalls of Java's are there"
   ),
   nats_connected: gauge("0 or 1", "the connection to the broker is up"),
   nats_reconnects: counter("connections", "connections to the broker made again after one was lost"),
