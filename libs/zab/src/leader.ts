@@ -314,7 +314,7 @@ export class Leader {
     this.publish({ _tag: "Propose", leader: state.config.sid, epoch, previous, batch, spared })
     // Whoever is added or removed by it waits for it.
     if (state.accept(batch) !== undefined) this.awaited = batch.last
-    state.counters.proposed(batch.count, batch.bytes.length)
+    state.counters.proposes(batch.count, batch.bytes.length)
   }
 
   private ack(learner: LearnerHandle, zxid: Zxid): void {

@@ -7,7 +7,7 @@
 
 import { type Configuration, parseConfiguration } from "@zkmesh/membership"
 import type { FanOut, RoleChange, ZnodeToBroadcast } from "@zkmesh/messages"
-import { hex, type Sid, type Zxid } from "@zkmesh/numbers"
+import { hex, type Sid, type Zxid, zxid as zxidOf } from "@zkmesh/numbers"
 import { invariant } from "./invariant.ts"
 import { Leader } from "./leader.ts"
 import { Learner } from "./learner.ts"
@@ -83,7 +83,9 @@ export class Peer {
     if (state.doubt !== undefined) this.look(state.doubt)
     // What has been dropped may have been a reconfiguration.
     if (state.membership.hasChanged) this.reconfigured()
-    if (state.committed !== before) state.counters.commits++
+    if (this.leader !== undefined) {
+      state.counters.commits += Math.max(0, state.committed - Math.max(before, zxidOf(this.leader.epoch, 0)))
+    }
     if (this.leader !== undefined) state.append(Number.POSITIVE_INFINITY)
     else this.learner?.flush()
     if (this.learner?.holdsDelivery !== true) state.feed.pump()

@@ -17,6 +17,7 @@ import type { LinkId, Output, PeerConfig, ReadOp, RecoveredLog, WriteOp } from "
 
 /** What an operator wants to know, counted as it happens. */
 export class Counters {
+  /** Transactions that this peer has proposed, and those of them that it has found to be committed. */
   proposals = 0
   commits = 0
   lastProposalBytes = -1
@@ -30,8 +31,14 @@ export class Counters {
   electionMs = 0
   syncMs = 0
 
-  proposed(count: number, bytes: number): void {
+  /** This peer proposes so many transactions. */
+  proposes(count: number, bytes: number): void {
     this.proposals += count
+    this.proposed(count, bytes)
+  }
+
+  /** So many have been proposed, by whomever. */
+  proposed(count: number, bytes: number): void {
     const size = Math.round(bytes / count)
     this.lastProposalBytes = size
     if (size > this.maxProposalBytes) this.maxProposalBytes = size

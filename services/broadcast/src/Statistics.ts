@@ -1,7 +1,7 @@
 /** What the shell measures, per batch: how long an append, a quorum, a commit, an election takes. */
 import type { BroadcastToZnode, FanOut, LeaderToLearner, LearnerToLeader, ZnodeToBroadcast } from "@zkmesh/messages"
 import { type Counter, type Family, type Readings, type Registry, readingsOf, type Summary } from "@zkmesh/metrics"
-import type { Sid, Zxid } from "@zkmesh/numbers"
+import { counterOf, epochOf, type Sid, type Zxid } from "@zkmesh/numbers"
 import type { StoreSizes } from "@zkmesh/store"
 import { batchTime, type TxnBatch } from "@zkmesh/txn"
 import type { LinkId, Peer, WriteOp } from "@zkmesh/zab"
@@ -38,6 +38,9 @@ export class Statistics {
   private head = 0
   /** Whose acknowledgements come by which link. */
   private readonly learners = new Map<LinkId, Sid>()
+  private isLeading = false
+  /** On a learner: up to where the leader has said that all is committed. */
+  private committedThere: Zxid = 0
   /** Since when something waits to be appended. */
   private waitingSince: number | undefined
   private readonly queueSize: Summary
@@ -118,7 +121,6 @@ export class Statistics {
   proposed(batch: TxnBatch, at: number, publishedAt: number): void {
     this.waitingSince ??= at
     this.proposals.push({ last: batch.last, at })
-    this.proposalLatency.record(this.since(batch), batch.count)
     this.publishing.record(publishedAt - at)
   }
 
@@ -185,7 +187,15 @@ export class Statistics {
       this.waitingSince ??= at
       this.received.add(message.batch.count)
       this.proposalLatency.record(this.since(message.batch), message.batch.count)
-    } else this.commits.add()
+    } else this.heardCommit(message.zxid)
+  }
+
+  /** A heartbeat is a commit that tells nothing new, and the first one that is heard says only where the leader is. */
+  private heardCommit(zxid: Zxid): void {
+    const before = this.committedThere
+    this.committedThere = zxid
+    if (before > 0 && zxid > before)
+      this.commits.add(epochOf(before) === epochOf(zxid) ? zxid - before : counterOf(zxid))
   }
 
   // Everywhere.
@@ -193,7 +203,8 @@ export class Statistics {
   toZnode(message: BroadcastToZnode, now: number): void {
     if (message._tag === "Committed") {
       const { batch } = message
-      this.commitPropagation.record(this.since(batch), batch.count)
+      // Nobody has to tell the leader.
+      if (!this.isLeading) this.commitPropagation.record(this.since(batch), batch.count)
       this.toApply.add(batch.count)
       this.replay.delivers(batch)
     } else if (message._tag === "Role" && message.role !== "looking") this.replay.established(now)
@@ -207,6 +218,7 @@ export class Statistics {
 
   /** The end of a pass: takes note of what has become of the peer. */
   observed(peer: Peer, now: number): void {
+    this.isLeading = peer.role === "leading"
     if (this.turns.observed(peer.role, peer.phase, now) && peer.role !== "leading") this.reset()
   }
 

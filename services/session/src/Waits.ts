@@ -142,9 +142,10 @@ export class Waits {
       else if (message._tag === "RepliesAfter") this.readsLetGo.record(message.ends.length)
     }
     if (commits > 0) {
+      const others = commits - (this.core.writes.finished - finished)
       this.commitsCame.record(commits)
-      this.heardTime.record(waitedMs, commits)
-      this.writesIssued.record(this.core.writes.finished - finished)
+      this.writesIssued.record(commits)
+      if (others > 0) this.heardTime.record(waitedMs, others)
       this.drained.record(this.core.writes.drained - drained)
     }
     this.writes.consider(now)

@@ -24,10 +24,10 @@ export const BROADCAST = {
   log_dir_size: gauge("bytes", "size of the log in the database"),
   data_dir_size: gauge("bytes", "size of the checkpoint in the database"),
   looking_count: counter("times", "times that this peer looked for a leader"),
-  proposal_count: counter("proposals", "transactions proposed, or received as proposals"),
-  commit_count: counter("commits", "times that more became known to be committed"),
+  proposal_count: counter("proposals", "transactions proposed (on the leader)"),
+  commit_count: counter("commits", "proposed transactions that were committed (on the leader)"),
   learner_proposal_received_count: counter("proposals", "transactions received as proposals"),
-  learner_commit_received_count: counter("commits", "commits received"),
+  learner_commit_received_count: counter("commits", "transactions that the leader said were committed"),
   diff_count: counter("learners", "learners synchronised with a part of the log"),
   trunc_count: counter("learners", "learners told to cut their log"),
   snap_count: counter("learners", "learners synchronised with a snapshot"),
@@ -51,10 +51,13 @@ export const BROADCAST = {
   sync_processor_queue_flush_time_ms: distribution("ms", "time to make a batch durable"),
   sync_processor_queue_and_flush_time_ms: distribution("ms", "both together"),
   proposal_process_time: summary("ms", "time to hand a batch of proposals to the broker (on the leader)"),
-  proposal_latency: distribution("ms", "time from a transaction's making to its proposal reaching the log of a peer"),
+  proposal_latency: distribution("ms", "time from a transaction's making to its proposal's arrival here (on learners)"),
   quorum_ack_latency: distribution("ms", "time from a proposal to its commit (on the leader)"),
   proposal_ack_creation_latency: distribution("ms", "time from a transaction's making to this peer's acknowledgement"),
-  commit_propagation_latency: distribution("ms", "time from a transaction's making to its commit's arrival here"),
+  commit_propagation_latency: distribution(
+    "ms",
+    "time from a transaction's making to its commit's arrival here (on learners)"
+  ),
   learner_handler_qp_size: summaries(
     "proposals",
     "proposals that a peer has not acknowledged, whenever it acknowledges some, by peer (on the leader)"

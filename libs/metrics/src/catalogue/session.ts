@@ -26,10 +26,10 @@ export const SESSION = {
   write_commit_proc_req_queued: summary("requests", "writes that come together"),
   commit_commit_proc_req_queued: summary("transactions", "commits that come together"),
   read_commit_proc_issued: summary("requests", "reads that wait for no write and go to the tree together"),
-  write_commit_proc_issued: summary("requests", "writes of this peer's clients among commits that come together"),
+  write_commit_proc_issued: summary("requests", "writes whose commits come together"),
   learner_request_processor_queue_size: summary("requests", "writes that leave for the leader together (on learners)"),
   read_commitproc_time_ms: distribution("ms", "time that reads wait for a write of their session"),
   write_commitproc_time_ms: distribution("ms", "time that a write of this peer's clients is on its way"),
   local_write_committed_time_ms: distribution("ms", "the same: what is committed comes back applied"),
-  server_write_committed_time_ms: distribution("ms", "time that commits wait in this process until clients are told")
+  server_write_committed_time_ms: distribution("ms", "time that commits of other peers' clients wait in this process")
 } as const

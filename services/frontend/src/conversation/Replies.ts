@@ -108,7 +108,8 @@ export class Replies {
       client.replied(bytes, now)
       frontend.tracing?.replies(client, bytes, answers, now)
       frontend.flow.answered(client, answers, bytes.length)
-      const size = answers === 1 ? bytes.length : Math.round(bytes.length / answers)
+      // Without its length, which stands before it.
+      const size = (answers === 1 ? bytes.length : Math.round(bytes.length / answers)) - 4
       statistics.lastReplyBytes = size
       if (size > statistics.maxReplyBytes) statistics.maxReplyBytes = size
       if (size < statistics.minReplyBytes || statistics.minReplyBytes < 0) statistics.minReplyBytes = size
