@@ -208,6 +208,9 @@ describe("after that, every name", () => {
           assert.isTrue(samples.has(type === "summary" ? `${name}_count` : name), name)
         }
       }
+      const behind = [...text.matchAll(/^learner_handler_qp_size_count\{key="(\d+)"\}/gm)].map(([, sid]) => Number(sid))
+      const others = [1, 2, 3].filter((sid) => sid !== peer + 1)
+      assert.deepStrictEqual(behind.sort(), role === "leader" ? others : [])
       for (const name of words(OF_THE_RUNTIME)) assert.isTrue(types.has(name), name)
       const missing = Object.keys(CATALOGUE).filter((name) => !types.has(name) && isServed(name, role))
       // There is no broker here, and maybe nobody was sent away.
