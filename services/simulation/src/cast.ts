@@ -8,6 +8,9 @@ import { runZnode } from "@zkmesh/service-znode"
 import { type Cast, TIMES } from "@zkmesh/simulator"
 import { Effect } from "effect"
 
+/** Where the seed has picked this log, leaders do not serve, and learners get snapshots whether they need them or not. */
+const isUnusual = (logRetain: number): boolean => logRetain === 30
+
 export const cast: Cast = {
   service: (service, { sid, voters, observers, snapCount, logRetain, configuration }) => {
     const reconfigEnabled = configuration !== undefined
@@ -34,6 +37,7 @@ export const cast: Cast = {
           initLimit,
           syncLimit,
           logRetain,
+          forceSnapshotSync: isUnusual(logRetain),
           // So small that it fills up, and learners are brought up to date from the log and by snapshots.
           windowBytes: 4096
         })
@@ -52,7 +56,14 @@ export const cast: Cast = {
           recentReplyBytes: 16 * 1024
         })
       case "session":
-        return runSession({ sid, tickTimeMs, syncLimit, minSessionTimeoutMs, maxSessionTimeoutMs })
+        return runSession({
+          sid,
+          tickTimeMs,
+          syncLimit,
+          minSessionTimeoutMs,
+          maxSessionTimeoutMs,
+          leaderServes: !isUnusual(logRetain)
+        })
     }
   },
   mend: (member, store, cause) => settingAside(member, store)(cause),
