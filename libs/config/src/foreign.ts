@@ -47,18 +47,24 @@ export const IGNORED: ReadonlyArray<Foreign> = [
     keys: ["autopurge.snapRetainCount"]
   },
   {
-    why: "the log is a table of the peer's Postgres",
-    keys: [
-      "dataLogDir",
-      "preAllocSize",
-      "txnLogSizeLimitInKb",
-      "snapshot.*",
-      "snapSizeLimitInKb",
-      "datadir.autocreate",
-      "snapshotSizeFactor",
-      "commitLogCount",
-      "serializeLastProcessedZxid.enabled"
-    ]
+    why: "a learner is given what it lacks of the log, as far back as log.retain goes (broadcast.windowBytes of it from memory)",
+    keys: ["snapshotSizeFactor", "commitLogCount"]
+  },
+  {
+    why: "a checkpoint is written every checkpoint.intervalMs, or snapCount transactions",
+    keys: ["snapSizeLimitInKb"]
+  },
+  {
+    why: "a data directory that is not there is made",
+    keys: ["datadir.autocreate"]
+  },
+  {
+    why: "whoever does not reach its leader in five tries, or in two ticks, looks for one again",
+    keys: ["connectToLearnerMasterLimit"]
+  },
+  {
+    why: "the log and the checkpoint are tables of the peer's Postgres",
+    keys: ["dataLogDir", "preAllocSize", "txnLogSizeLimitInKb", "snapshot.*", "serializeLastProcessedZxid.enabled"]
   },
   {
     why: "every acknowledged write is durable before its acknowledgement, and what has queued leaves together",
@@ -76,7 +82,6 @@ export const IGNORED: ReadonlyArray<Foreign> = [
       "quorumCnxnTimeoutMs",
       "electionPortBindRetry",
       "tcpKeepAlive",
-      "connectToLearnerMasterLimit",
       "leader.nodelay",
       "follower.nodelay",
       "learner.asyncSending",

@@ -44,7 +44,7 @@ export const quorumKnobs = {
     "true",
     zookeeper(
       "true or false",
-      "false: observers keep log and tree in memory alone, and take a snapshot when they start; not where reconfigEnabled lets them come to vote"
+      "false: observers keep log and tree in memory alone, and are given everything anew when they start; not where reconfigEnabled lets them come to vote"
     )
   ),
   "observer.syncEnabled": maybe(flag, {
