@@ -289,6 +289,7 @@ class Shell {
     if (news === undefined) return
     if (news === "opened") {
       this.prepare.link?.send({ _tag: "Hello", peer: this.sid, epoch: this.dialled!.epoch })
+      this.waits.again()
       this.core.step({ _tag: "PrepareOpened" }, now)
     } else this.core.step(news === "broken" ? { _tag: "PrepareBroken" } : { _tag: "FromPrepare", messages: news }, now)
   }
@@ -313,10 +314,8 @@ class Shell {
 
   private carryOut(now: number): void {
     const output = this.core.takeOutput()
-    if (output !== undefined) {
-      this.waits.left(output, now)
-      this.send(output)
-    }
+    this.waits.left(output, now)
+    if (output !== undefined) this.send(output)
     this.ticked = false
     if (this.tracing === undefined) return
     const notices = this.tracing.passed(output, this.context.now())

@@ -70,6 +70,7 @@ export class Waits {
   private readonly heardTime: Summary
   private readonly writes: Line
   private readonly reads: Line
+  private isAgain = false
 
   constructor(metrics: Registry, core: SessionCore) {
     this.core = core
@@ -96,8 +97,21 @@ export class Waits {
   private readonly isLost = ({ connection }: Marker): boolean =>
     this.core.attached.get(connection.session) !== connection
 
+  /** There is a way to the leader again: what is pending leaves once more, and has been taken note of. */
+  again(): void {
+    this.isAgain = true
+  }
+
   /** The end of a pass: requests leave for the tree and for the leader. */
-  left({ toZnode, toPrepare }: SessionOutput, now: number): void {
+  left(output: SessionOutput | undefined, now: number): void {
+    if (output !== undefined) {
+      this.readsLeft(output.toZnode, now)
+      if (!this.isAgain) this.writesLeft(output.toPrepare, now)
+    }
+    this.isAgain = false
+  }
+
+  private readsLeft(toZnode: SessionOutput["toZnode"], now: number): void {
     let atOnce = 0
     let behind = 0
     for (const message of toZnode) {
@@ -113,6 +127,9 @@ export class Waits {
       this.readsIssued.record(atOnce)
       this.readTime.record(0, atOnce)
     }
+  }
+
+  private writesLeft(toPrepare: SessionOutput["toPrepare"], now: number): void {
     for (const message of toPrepare) {
       if (message._tag !== "Writes") continue
       const { requests } = message

@@ -16,6 +16,7 @@ import {
   streamProtocol,
   type ZnodeToSession
 } from "@zkmesh/messages"
+import { CurrentMetrics, Registry } from "@zkmesh/metrics"
 import { JuteWriter, OpCode, writeEmptyReply } from "@zkmesh/protocol"
 import { Effect, type Scope } from "effect"
 import { assert, describe, it } from "vitest"
@@ -79,7 +80,7 @@ interface Stage {
   readonly frontend: Played<SessionToFrontend, FrontendToSession>
 }
 
-const withSession = (play: (stage: Stage) => Promise<void>): Promise<void> => {
+const withSession = (play: (stage: Stage) => Promise<void>, metrics = new Registry()): Promise<void> => {
   const program: Effect.Effect<void, unknown, Bus | Scope.Scope> = Effect.gen(function* () {
     const bus = yield* Bus
     const stage = {
@@ -94,7 +95,7 @@ const withSession = (play: (stage: Stage) => Promise<void>): Promise<void> => {
     bus.dial("frontend.x", `session.${SID}`, frontendProtocol, stage.frontend.listener, 10_000)
     yield* Effect.promise(() => stage.znode.until(() => stage.znode.link !== undefined))
     yield* Effect.promise(() => play(stage))
-  }).pipe(Effect.provide(supervisorLayer("test")))
+  }).pipe(Effect.provide(supervisorLayer("test")), Effect.provideService(CurrentMetrics, metrics))
   return Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(loopbackLayer)))
 }
 
@@ -233,6 +234,50 @@ describe("the session service", () => {
       assert.deepInclude(await frontend.nextIs("Status"), { serving: false })
       await frontend.nextIs("Close")
     }))
+
+  it("times writes once, whether they are sent again or never come back", async () => {
+    const metrics = new Registry()
+    const play = async (stage: Stage) => {
+      const { znode, otherPrepare, frontend } = stage
+      await attached(stage, 2)
+      frontend.send({ ...connect, conn: 2 })
+      const second = record(await otherPrepare.nextIs("Open"), 102)
+      znode.send(created(second))
+      await frontend.nextIs("Connected")
+      const write = (conn: number) => new ClientRequest(conn, 1, OpCode.setData, new Uint8Array(0), 0, 0)
+      frontend.send({ _tag: "Requests", requests: [write(1)] })
+      await otherPrepare.nextIs("Writes")
+      frontend.send({ _tag: "Requests", requests: [write(2), { ...write(2), op: OpCode.getData } as ClientRequest] })
+      await otherPrepare.nextIs("Writes")
+      assert.strictEqual((await znode.nextIs("ReadsAfter")).requests.length, 1)
+      otherPrepare.link!.break("test")
+      await otherPrepare.nextIs("Hello")
+      assert.strictEqual((await otherPrepare.nextIs("Writes")).requests.length, 2)
+      // The first session ends, and its write with it; the second one's comes back.
+      const nothing = { reply: undefined, events: undefined, sessionChange: undefined }
+      const closed = { zxid: 103, session: 101, seq: 0, type: OpCode.closeSession, ...nothing }
+      const done = { zxid: 104, session: 102, seq: 1, type: OpCode.setData, ...nothing, reply: reply(1, 104) }
+      const txns = [{ ...closed, sessionChange: { kind: "closed", id: 101 } as const }, done]
+      const buffer = reply(1, 104)
+      znode.send({ _tag: "Applied", zxid: 104, txns })
+      const after = { session: 102, connection: 102, zxid: 104, buffer, ends: [buffer.length], watches: undefined }
+      znode.send({ _tag: "RepliesAfter", ...after })
+      await moreReplies(frontend, 2)
+    }
+    await withSession(play, metrics)
+    const figures = metrics.figures("session")
+    assert.deepInclude(figures, {
+      cnt_write_commitproc_time_ms: 1,
+      sum_write_commit_proc_req_queued: 2,
+      sum_learner_request_processor_queue_size: 2,
+      sum_commit_commit_proc_req_queued: 4,
+      // The two sessions' beginnings, and the end that somebody else has asked for.
+      cnt_server_write_committed_time_ms: 3,
+      cnt_read_commitproc_time_ms: 1,
+      sum_read_commit_proc_req_queued: 1,
+      sum_reads_issued_from_session_queue: 1
+    })
+  })
 
   it("answers questions with its znode's numbers among its own", () =>
     withSession(async (stage) => {
