@@ -126,7 +126,6 @@ export const IGNORED: ReadonlyArray<Foreign> = [
       "audit.impl.class",
       "oraclePath",
       "ensembleAuthName",
-      "IPAuthenticationProvider.*",
       "cluster.*"
     ]
   }

@@ -40,6 +40,14 @@ const admin = {
   "admin.idleTimeout": knob(count, "30000", zookeeper("ms", "how long a connection without a request stays open")),
   "admin.snapshot.enabled": knob(flag, "true", zookeeper("true or false", "the command snapshot is answered")),
   "admin.restore.enabled": knob(flag, "true", zookeeper("true or false", "the command restore is answered")),
+  "IPAuthenticationProvider.usexforwardedfor": knob(
+    flag,
+    "false",
+    zookeeper(
+      "true or false",
+      "who asks by HTTP comes from where X-Forwarded-For says: only behind a proxy that sets it"
+    )
+  ),
   "admin.rateLimiterIntervalInMS": knob(
     count,
     "300000",

@@ -41,6 +41,7 @@ export const adminSettings = (config: Config, sid: Sid | undefined, server: Fron
     properties,
     initialConfiguration: config.text.split("\n").map(withoutSecret).join("\n"),
     members: config.servers,
-    x509SuperUser: config.knobs["X509AuthenticationProvider.superUser"]
+    x509SuperUser: config.knobs["X509AuthenticationProvider.superUser"],
+    usesForwardedFor: config.knobs["IPAuthenticationProvider.usexforwardedfor"]
   }
 }

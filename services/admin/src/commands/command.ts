@@ -23,6 +23,8 @@ export interface AdminSettings {
   readonly members: ReadonlyArray<Member>
   /** The subject of a certificate that may do everything. */
   readonly x509SuperUser?: string | undefined
+  /** Whether whoever asks is where the header `X-Forwarded-For` says. */
+  readonly usesForwardedFor?: boolean
 }
 
 export type Params = Readonly<Record<string, string>>

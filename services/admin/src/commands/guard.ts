@@ -25,7 +25,11 @@ export const authorized = ({ server, settings }: Subject, request: HttpServerReq
       return yield* new Refused({ status: 401, message: "Auth info is missing for the command" })
     }
     const [, scheme = "", auth = ""] = /^\s*(\S+)\s*(.*)$/.exec(header) ?? []
-    const address = Option.getOrElse(request.remoteAddress, () => "").replace(/^::ffff:/, "")
+    const remote = Option.getOrElse(request.remoteAddress, () => "").replace(/^::ffff:/, "")
+    const address = addressOf(
+      remote,
+      settings.usesForwardedFor === true ? request.headers["x-forwarded-for"] : undefined
+    )
     const proved = provedByCertificate(request, settings.x509SuperUser)
     const identity = server.prove([{ scheme: "ip", id: address }, ...proved], scheme.toLowerCase(), auth.trim())
     if (identity === undefined) return yield* new Refused({ status: 401, message: "Not authenticated" })
@@ -35,6 +39,15 @@ export const authorized = ({ server, settings }: Subject, request: HttpServerReq
     }
     if (!holdsAll(answered.stats, identity)) return yield* new Refused({ status: 403, message: "Not authorized" })
   })
+
+/** Whose the request is: as the proxies on its way say it (the client comes first), if they are believed; else the socket's. */
+export const addressOf = (remote: string, forwardedFor: string | undefined): string => {
+  const client = forwardedFor
+    ?.split(",")
+    .map((one) => one.trim())
+    .find((one) => one !== "")
+  return client ?? remote
+}
 
 const holdsAll = (stats: Stats, identity: Identity): boolean => {
   const entries = stats["acl"] as ReadonlyArray<{ perms: number; scheme: string; id: string }>
