@@ -19,13 +19,14 @@ import { CurrentMetrics, type Readings, type Registry } from "@zkmesh/metrics"
 import type { Sid } from "@zkmesh/numbers"
 import { LogStore, type StoreError } from "@zkmesh/store"
 import { CurrentTelemetry, type LogContext, logFields } from "@zkmesh/telemetry"
-import { type LinkId, type Output, Peer, type ReadOp, type RecoveredLog, type WriteOp } from "@zkmesh/zab"
+import { type LinkId, type Output, Peer, type ReadOp, type WriteOp } from "@zkmesh/zab"
 import { Effect, Scope } from "effect"
 import { judged } from "./blank.ts"
 import { healthOf } from "./health.ts"
 import { Lane, Reader, Writer } from "./Lanes.ts"
 import type { ElectionEvent, LeaderEvent, LearnerEvent, Message, ZnodeEvent } from "./message.ts"
 import { type BroadcastServiceOptions, peerConfig } from "./options.ts"
+import type { ShellParts } from "./parts.ts"
 import { Statistics } from "./Statistics.ts"
 import { Taken } from "./Taken.ts"
 import { BroadcastTracing } from "./tracing/BroadcastTracing.ts"
@@ -76,19 +77,6 @@ export const runBroadcast = (
 
 /** How often the database is asked for sizes. */
 const SIZES_EVERY_MS = 5000
-
-interface ShellParts {
-  readonly options: BroadcastServiceOptions
-  readonly recovered: RecoveredLog
-  readonly context: ActorContext<Message>
-  readonly bus: Bus["Service"]
-  readonly store: LogStore["Service"]
-  readonly scope: Scope.Scope
-  readonly log: (text: string, context: LogContext) => void
-  /** undefined: nothing is traced. */
-  readonly tracing: BroadcastTracing | undefined
-  readonly metrics: Registry
-}
 
 class Shell {
   readonly handle: Handler<Message>

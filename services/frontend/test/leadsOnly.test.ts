@@ -87,6 +87,23 @@ describe("a frontend whose first peer only leads", () => {
       )
     }))
 
+  it("ends the connection of a session that is its peer's alone: as in ZooKeeper it ends with its server's role", () =>
+    withFrontend({ peers: [1, 2] }, async ({ sessions, client }) => {
+      const [first, second] = sessions as [PlayedSession, PlayedSession]
+      first.isHelpful = false
+      const local = client()
+      const opened = local.open()
+      const { conn, password } = await first.first("Connect")
+      const id = 2 ** 52 + 1
+      const connected = { conn, sessionId: id, password, timeoutMs: 30_000, readOnly: false, connection: 0 }
+      first.link!.send({ _tag: "Connected", ...connected })
+      await opened
+      leads(first)
+      follows(second)
+      await local.closed()
+      assert.lengthOf(second.all("Connect"), 0)
+    }))
+
   it("keeps them as long as the others are of an earlier epoch, or look", () =>
     withFrontend({ peers: [1, 2] }, async ({ sessions, client }) => {
       const [first, second] = sessions as [PlayedSession, PlayedSession]
