@@ -7,7 +7,6 @@
  *
  * The order log, epoch, acknowledgement is what ZOOKEEPER-4643 and 4646 got wrong.
  */
-
 import { parseConfiguration } from "@zkmesh/membership"
 import type { FanOut, LeaderToLearner, LearnerToLeader } from "@zkmesh/messages"
 import { hex, type Sid, type Zxid } from "@zkmesh/numbers"
@@ -43,12 +42,11 @@ export class Learner {
   private readonly state: PeerState
   readonly leader: Sid
   private readonly nextLink: () => LinkId
-  private link: LinkId
+  private link: LinkId = 0
   private stage: Stage = "dialing"
   private dials = 0
-  /** Dials at a tick, from then on. */
-  private redial = false
-  private dialAt: number
+  /** From when on it dials, at a tick; undefined: it has. */
+  private dialAt: number | undefined
   epoch = 0
   private snapshotZxid: Zxid = 0
   /** The whole snapshot has come. */
@@ -70,11 +68,9 @@ export class Learner {
     this.nextLink = nextLink
     this.early = new EarlyProposals(state.config.windowBytes)
     this.pace = new Pace(state)
-    this.link = 0
     this.startedAt = this.beatAt = state.now
     this.heardAt = this.dialAt = state.now + delayMs
-    if (delayMs > 0) this.redial = true
-    else this.dial()
+    if (delayMs === 0) this.dial()
   }
 
   get phase(): Phase {
@@ -89,7 +85,7 @@ export class Learner {
 
   private dial(): void {
     this.dials++
-    this.redial = false
+    this.dialAt = undefined
     this.link = this.nextLink()
     this.state.emit({ _tag: "DialLeader", link: this.link, leader: this.leader })
   }
@@ -106,10 +102,9 @@ export class Learner {
   }
 
   broken(detail: string): void {
-    if (this.stage === "dialing" && this.dials < MAX_DIALS) {
-      this.redial = true
-      this.dialAt = this.state.now + (this.state.config.redialMs ?? 0)
-    } else this.state.doubts(`the link to leader ${this.leader} broke: ${detail}`)
+    const { now, config } = this.state
+    if (this.stage === "dialing" && this.dials < MAX_DIALS) this.dialAt = now + (config.redialMs ?? 0)
+    else this.state.doubts(`the link to leader ${this.leader} broke: ${detail}`)
   }
 
   heard(message: LeaderToLearner): void {
@@ -367,7 +362,7 @@ export class Learner {
   tick(): void {
     const { state } = this
     this.pace.tick()
-    if (this.redial && state.now >= this.dialAt) this.dial()
+    if (this.dialAt !== undefined && state.now >= this.dialAt) this.dial()
     const silence = state.now - this.heardAt
     if (this.phase === "discovery" && this.waiting === undefined) {
       // Longer than the leader itself would wait, so that it is the first to give up.
@@ -383,7 +378,7 @@ export class Learner {
 
   /** Ends it: nothing of this reign may reach the leader any more. */
   close(reason: string): void {
-    if (!this.redial) this.state.emit({ _tag: "BreakLeader", link: this.link, detail: reason })
+    if (this.dialAt === undefined) this.state.emit({ _tag: "BreakLeader", link: this.link, detail: reason })
     const isCommitting = this.waiting?._tag === "RestoreCommit"
     if (this.stage === "restoring" && !isCommitting) {
       this.state.write({ _tag: "RestoreAbort" })
