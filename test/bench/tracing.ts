@@ -1,12 +1,15 @@
 /**
- * What tracing costs: the same servers with and without, under the same load in short turns. What is compared is the CPU time
- * that the servers take for a request: of two neighbouring turns it is alike even on a machine that others use, where
- * throughput is what they leave.
+ * What tracing costs: the same servers with and without, under the same load in short turns. Two things are told: the CPU time
+ * that the servers take for a request, which is alike between neighbouring turns even on a machine that others use, where
+ * throughput is what they leave; and the share of their time in which the profiler finds them in tracing's own code, which
+ * no other work on the machine changes.
  */
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
+import { temporary } from "../setup/directories.ts"
 import { ensureTools } from "../setup/packages.ts"
 import { Ensemble, Servers } from "../setup/zkmesh.ts"
+import { monotonicMicros, profiling, type Span, shareOf } from "./profile.ts"
 import { median, runLoad, show, thousands } from "./run.ts"
 import { type Load, parseServers, type Result, type Turns } from "./spec.ts"
 
@@ -23,6 +26,8 @@ export interface Cost {
   readonly throughputLoss: number
   /** CPU time of the servers per request; undefined if the system does not say. */
   readonly cpu: Difference | undefined
+  /** Of the servers' busy time the share in code that traces. */
+  readonly share: number
 }
 
 /** A share, and between which ones it lies with 95 % confidence: so far apart are the rounds. */
@@ -36,8 +41,13 @@ interface Contestant {
   readonly name: string
   readonly connect: string
   readonly pids: ReadonlyArray<number>
+  /** Where its processes leave their profiles when they stop. */
+  readonly profiles: string
   readonly stop: () => Promise<void>
 }
+
+/** When the turns of a load were, by contestant. */
+type Spans = ReadonlyMap<string, ReadonlyArray<Span>>
 
 const BASE = "disabled"
 
@@ -50,8 +60,7 @@ const settings = (collector: string): ReadonlyArray<readonly [string, ReadonlyAr
     ["off", []],
     ["tail", [endpoint, "telemetry.traces.ratio=0"]],
     ["1 %", [endpoint, "telemetry.traces.ratio=0.01"]],
-    ["1 % unbound", [endpoint, "telemetry.traces.ratio=0.01", unbound]],
-    ["100 %", [endpoint, "telemetry.traces.ratio=1", unbound]]
+    ["1 % unbound", [endpoint, "telemetry.traces.ratio=0.01", unbound]]
   ]
 }
 
@@ -70,13 +79,21 @@ const startContestant = async (
   placement: TracingOptions["placement"],
   lines: ReadonlyArray<string>
 ): Promise<Contestant> => {
+  const profiles = temporary("profiles")
+  const environment = { NODE_OPTIONS: profiling(profiles) }
   if (placement === "ensemble") {
-    const ensemble = await Ensemble.start(3, lines)
-    return { name, connect: ensemble.connect, pids: [ensemble.process.child.pid!], stop: () => ensemble.stop() }
+    const ensemble = await Ensemble.start(3, lines, environment)
+    const { connect, process } = ensemble
+    return { name, connect, profiles, pids: [process.child.pid!], stop: () => ensemble.stop() }
   }
-  const servers = await Servers.start({ binaries: "installed", settings: lines })
-  const pids = [0, 1, 2].map((index) => servers.peer(index).child.pid!)
-  return { name, connect: servers.connect, pids, stop: () => servers.stop() }
+  const servers = await Servers.start({ binaries: "installed", settings: lines, environment: () => environment })
+  const peers = [0, 1, 2].map((index) => servers.peer(index))
+  const stop = async () => {
+    // A process that is killed leaves no profile.
+    await Promise.all(peers.map((peer) => peer.stop()))
+    await servers.stop()
+  }
+  return { name, connect: servers.connect, profiles, pids: peers.map(({ child }) => child.pid!), stop }
 }
 
 export async function tracingCosts(options: TracingOptions): Promise<ReadonlyArray<Cost>> {
@@ -90,22 +107,31 @@ export async function tracingCosts(options: TracingOptions): Promise<ReadonlyArr
       say(`Starting three peers, ${placement} placement, tracing ${name}`)
       contestants.push(await startContestant(name, placement, lines))
     }
-    const costs: Array<Cost> = []
     const lone = { sessions: 1, outstanding: 1 }
     const loads = [
       ["setData", { ...common, op: "setData" }],
       ["getData", { ...common, op: "getData" }],
       ["setData 1×1", { ...common, ...lone, op: "setData" }]
     ] as const
+    const measured: Array<Measured> = []
     for (const [name, load] of loads) {
-      costs.push(...(await compare(name, { ...load, root: "/bench" }, contestants, rounds, say)))
+      measured.push(await compare(name, { ...load, root: "/bench" }, contestants, rounds, say))
     }
-    return costs
+    const running = contestants.splice(0)
+    await Promise.all(running.map((one) => one.stop()))
+    return measured.flatMap((one) => costsOf(one, running))
   } finally {
     await Promise.all(contestants.map((one) => one.stop()))
     collector.closeAllConnections()
     collector.close()
   }
+}
+
+/** All turns of a load, by contestant. */
+interface Measured {
+  readonly load: string
+  readonly turns: ReadonlyMap<string, ReadonlyArray<Result>>
+  readonly spans: Spans
 }
 
 async function compare(
@@ -114,23 +140,38 @@ async function compare(
   contestants: ReadonlyArray<Contestant>,
   rounds: number,
   say: (line: string) => void
-): Promise<ReadonlyArray<Cost>> {
+): Promise<Measured> {
   const turns = new Map<string, Array<Result>>(contestants.map((one) => [one.name, []]))
+  const spans = new Map<string, Array<Span>>(contestants.map((one) => [one.name, []]))
   // The first turn of each is thrown away: they run on a just-in-time compiler.
   for (let round = 0; round <= rounds; round++) {
     // Round by round another one goes first, forwards and backwards in turn: nobody always follows the same one.
     const turned = contestants.map((_, i) => contestants[(i + round) % contestants.length]!)
     for (const one of round % 2 === 0 ? turned : turned.reverse()) {
+      const from = monotonicMicros()
       const turn = await runLoad({ ...load, servers: parseServers(one.connect), pids: one.pids })
       const cpu = cpuOf(turn)
       const took = cpu === undefined ? "" : `   ${micros(cpu)} of CPU`
       say(`${name.padEnd(12)} ${one.name.padEnd(12)} ${round === 0 ? "(warm-up) " : ""}${show(turn)}${took}`)
-      if (round > 0) turns.get(one.name)!.push(turn)
+      if (round === 0) continue
+      turns.get(one.name)!.push(turn)
+      spans.get(one.name)!.push({ from, to: monotonicMicros() })
     }
   }
-  const base = turns.get(BASE)!
-  return [...turns].map(([tracing, of]) => ({ load: name, name: tracing, turns: of, ...difference(base, of) }))
+  return { load: name, turns, spans }
 }
+
+const costsOf = ({ load, turns, spans }: Measured, contestants: ReadonlyArray<Contestant>): ReadonlyArray<Cost> => {
+  const base = turns.get(BASE)!
+  return contestants.map(({ name, profiles }) => {
+    const own = turns.get(name)!
+    const share = shareOf(profiles, spans.get(name)!, isTracing)
+    return { load, name, turns: own, share, ...difference(base, own) }
+  })
+}
+
+/** Each service's tracing is a folder of its own. */
+const isTracing = (url: string): boolean => url.includes("/tracing/") || url.includes("/libs/telemetry/")
 
 /** Round by round, since the machine's other work falls on a whole round. */
 const difference = (base: ReadonlyArray<Result>, of: ReadonlyArray<Result>) => {
@@ -166,34 +207,26 @@ const micros = (seconds: number): string => `${(seconds * 1e6).toFixed(seconds <
 
 const percent = (share: number): string => `${share < 0 ? "−" : "+"}${(Math.abs(share) * 100).toFixed(1)} %`
 
-/** What tracing may cost, in CPU time per request: without a trace, and for those that are traced within their bounds. */
+/** The share of the servers' time that tracing may take. */
 const LIMITS = new Map([
   ["off", 0.01],
   ["tail", 0.05],
   ["1 %", 0.05]
 ])
 
-/** Of fewer turns nothing can be said with that confidence. */
-const LEAST_ROUNDS = 6
-
-const verdict = (name: string, rounds: number, cpu: Difference | undefined): string => {
+const verdict = ({ name, share }: Cost): string => {
   const limit = LIMITS.get(name)
-  if (limit === undefined || cpu === undefined) return ""
-  const most = `at most ${limit * 100} %`
-  if (rounds >= LEAST_ROUNDS && cpu.to <= limit) return `${most}: yes`
-  return rounds >= LEAST_ROUNDS && cpu.from > limit ? `${most}: no` : `${most}: not shown by so few rounds`
+  return limit === undefined ? "" : `at most ${limit * 100} %: ${share <= limit ? "yes" : "no"}`
 }
 
 /** The table that `--tracing` ends with. */
 export const costTable = (costs: ReadonlyArray<Cost>): Array<string> => [
-  ["load", "tracing", "throughput", "", "CPU/request", "", "95 % confidence", ""]
-    .map((title, i) => title.padEnd(WIDTHS[i]!))
-    .join("")
-    .trimEnd(),
-  ...costs.map(({ load, name, turns, throughputLoss, cpu }) => {
+  inColumns(["load", "tracing", "throughput", "", "CPU/request", "", "95 % confidence", "in tracing", ""]),
+  ...costs.map((cost) => {
+    const { load, name, turns, throughputLoss, cpu, share } = cost
     const taken = turns.flatMap((turn) => cpuOf(turn) ?? [])
     const isBase = name === BASE || cpu === undefined
-    return [
+    return inColumns([
       load,
       name,
       `${thousands(median(turns.map((turn) => turn.perSecond)))}/s`,
@@ -201,11 +234,15 @@ export const costTable = (costs: ReadonlyArray<Cost>): Array<string> => [
       taken.length === 0 ? "" : micros(median(taken)),
       isBase ? "" : percent(cpu.median),
       isBase ? "" : `${percent(cpu.from)} … ${percent(cpu.to)}`,
-      verdict(name, turns.length, cpu)
-    ]
-      .map((cell, i) => cell.padEnd(WIDTHS[i]!))
-      .join("")
-      .trimEnd()
+      `${(share * 100).toFixed(2)} %`,
+      verdict(cost)
+    ])
   })
 ]
-const WIDTHS = [13, 13, 14, 10, 13, 10, 20, 0]
+
+const WIDTHS = [13, 13, 14, 10, 13, 10, 20, 12, 0]
+const inColumns = (cells: ReadonlyArray<string>): string =>
+  cells
+    .map((cell, i) => cell.padEnd(WIDTHS[i]!))
+    .join("")
+    .trimEnd()

@@ -44,29 +44,45 @@ export async function servingThemselves(ports: ReadonlyArray<number>, timeoutMs 
   await Promise.all(ports.map((port, i) => eventually(() => isOwn(port, i + 1), `peer ${i + 1} to serve`, timeoutMs)))
 }
 
+/** Variables of a process. */
+type Environment = Readonly<Record<string, string>>
+
 /** The *ensemble* placement: `npm start`. */
 export class Ensemble {
   readonly ports: ReadonlyArray<number>
   readonly directory: string
   private readonly extra: ReadonlyArray<string>
+  private readonly environment: Environment
   private readonly base: number
   private running: Running | undefined
 
-  private constructor(directory: string, base: number, peers: number, extra: ReadonlyArray<string>) {
+  private constructor(
+    directory: string,
+    base: number,
+    peers: number,
+    extra: ReadonlyArray<string>,
+    environment: Environment
+  ) {
     this.directory = directory
     this.base = base
     this.ports = Array.from({ length: peers }, (_, i) => base + i)
     this.extra = extra
+    this.environment = environment
   }
 
-  static async start(peers = 3, settings: ReadonlyArray<string> = []): Promise<Ensemble> {
+  static async start(
+    peers = 3,
+    settings: ReadonlyArray<string> = [],
+    environment: Environment = {}
+  ): Promise<Ensemble> {
     const directory = temporary("ensemble")
     const config = join(directory, "zoo.cfg")
     writeFileSync(
       config,
       lines(["tickTime=2000", "maxClientCnxns=0", "4lw.commands.whitelist=*", NO_ADMIN, ...settings])
     )
-    const ensemble = new Ensemble(directory, await freeRange(peers), peers, ["--peers", `${peers}`, "--config", config])
+    const extra = ["--peers", `${peers}`, "--config", config]
+    const ensemble = new Ensemble(directory, await freeRange(peers), peers, extra, environment)
     await ensemble.start()
     return ensemble
   }
@@ -83,7 +99,7 @@ export class Ensemble {
   /** Starts it (again) on the same data; returns once every peer serves. */
   async start(): Promise<void> {
     const args = ["start", "--data", join(this.directory, "data"), "--port", `${this.base}`, ...this.extra]
-    this.running = zkmesh("npm start", args, join(this.directory, "ensemble.log"))
+    this.running = zkmesh("npm start", args, join(this.directory, "ensemble.log"), this.environment)
     await Promise.race([servingThemselves(this.ports), failure(this.running)])
   }
 
@@ -98,7 +114,7 @@ export interface ServersOptions {
   readonly binaries?: "embedded" | "installed"
   readonly settings?: ReadonlyArray<string>
   /** Variables of peer `index` alone. Only the *server* placement has them. */
-  readonly environment?: (index: number) => Readonly<Record<string, string>>
+  readonly environment?: (index: number) => Environment
   /** Brokers of their own instead of one for all: peer i prefers broker i. */
   readonly brokers?: Brokers
 }
