@@ -38,6 +38,20 @@ describe("requests", () => {
       )
     }))
 
+  it("answers a request with an event's xid, and carries its client no more", () =>
+    withFrontend({ peers: [1, 2] }, async ({ client, sessions: [session] }) => {
+      const raw = client()
+      await raw.open()
+      // It wants a watch, so that its answer is looked at.
+      const body = new Uint8Array(9).fill(1, 8)
+      for (const [index, xid] of [-1, 5, -1, 6].entries()) {
+        raw.send(raw.requestFrame(xid, OpCode.exists, body))
+        assert.strictEqual((await raw.reply(index + 2)).xid, xid)
+      }
+      session!.link!.break("it has gone")
+      await raw.closed()
+    }))
+
   it("answers what no client may ask with UNIMPLEMENTED, then closes", () =>
     withFrontend({}, async ({ client, sessions: [session] }) => {
       const refused = [OpCode.notification, OpCode.check, 10, 99, 5000, OpCode.createSession, -1]

@@ -109,6 +109,20 @@ export class Carrier {
     return true
   }
 
+  /**
+   * The client asks for answers that look like events (xid -1): from then on nobody can tell what it has been told, and it is
+   * no longer carried. False if that ends it now.
+   */
+  letGo(client: Client): boolean {
+    const { carry } = client
+    if (carry?.isSettling === true) {
+      this.giveUp(client, "it asks for answers that look like events")
+      return false
+    }
+    client.carry = undefined
+    return true
+  }
+
   /** It cannot be spared the news. */
   giveUp(client: Client, why: string): void {
     this.frontend.drop(client, "inDoubt", why)

@@ -1,6 +1,6 @@
 /** What clients ask for in their sessions, frame by frame. */
 import { ClientRequest } from "@zkmesh/messages"
-import { ErrorCode, OpCode } from "@zkmesh/protocol"
+import { ErrorCode, OpCode, Xid } from "@zkmesh/protocol"
 import { type Client, Hold, Phase } from "../Client.ts"
 import type { Frontend } from "../Frontend.ts"
 import type { Peer } from "../Peer.ts"
@@ -29,7 +29,8 @@ export class Requests {
   take(client: Client, now: number): void {
     const { frontend } = this
     const { flow } = frontend
-    const { splitter, conn, carry } = client
+    const { splitter, conn } = client
+    let { carry } = client
     const peer = client.peer!
     const throttled = this.isThrottled(client, now)
     let room = flow.room(client)
@@ -47,6 +48,10 @@ export class Requests {
         (buffer[start + 4]! << 24) | (buffer[start + 5]! << 16) | (buffer[start + 6]! << 8) | buffer[start + 7]!
       client.lastOp = op
       if (xid >= 0) client.lastXid = xid
+      else if (xid === Xid.notification && carry !== undefined) {
+        if (!frontend.carrier.letGo(client)) return
+        carry = undefined
+      }
       const fate = fateOf(op)
       if ((fate === FORWARD || (fate === SUPER && isSuper(client))) && client.mayAsk) {
         if (!flow.admitsLarge(client, end - start, count)) {
