@@ -92,5 +92,7 @@ const needed = (answer: Directives, name: string): string => {
   return value
 }
 
-const isSame = (a: string, b: string): boolean =>
-  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
+const isSame = (a: string, b: string): boolean => {
+  const [own, theirs] = [Buffer.from(a), Buffer.from(b)]
+  return own.length === theirs.length && timingSafeEqual(own, theirs)
+}

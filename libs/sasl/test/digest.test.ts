@@ -92,6 +92,8 @@ describe("DIGEST-MD5", () => {
       [/username="[^"]*",/, ""],
       ["charset=utf-8", 'charset=utf-8,username="bob"'],
       [/response=\w+/, "response=abc"],
+      // As many characters, but not as many bytes.
+      [/response=\w/, "response=é"],
       ["charset=utf-8", "charset=latin"]
     ]
     for (const [from, to] of changes) assert.throws(() => answered((answer) => answer.replace(from, to)), SaslError)
