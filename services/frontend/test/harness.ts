@@ -9,6 +9,7 @@ import {
   FrameSplitter,
   JuteReader,
   JuteWriter,
+  Perms,
   type ReceivedConnectResponse,
   readConnectResponse,
   readReplyHeader,
@@ -268,4 +269,13 @@ export const withFrontend = (
       Effect.provide([loopbackLayer, supervisorLayer("test")])
     )
   )
+}
+
+/** Whoever it is may do everything. */
+export const OPEN = [{ perms: Perms.ALL, id: { scheme: "world", id: "anyone" } }]
+
+export const bodyOf = (write: (writer: JuteWriter) => void): Uint8Array => {
+  const writer = new JuteWriter()
+  write(writer)
+  return writer.take()
 }

@@ -2,24 +2,16 @@
 import {
   CreateMode,
   JuteReader,
-  JuteWriter,
   OpCode,
-  Perms,
   readReplyHeader,
   readStat,
   writeCreateRequest,
   writeSetDataRequest
 } from "@zkmesh/protocol"
 import { afterEach, assert, describe, it } from "vitest"
-import { type PlayedSession, type RawClient, withFrontend } from "./harness.ts"
+import { bodyOf, OPEN, type PlayedSession, type RawClient, withFrontend } from "./harness.ts"
 import { Ensemble } from "./peers.ts"
 
-const OPEN = [{ perms: Perms.ALL, id: { scheme: "world", id: "anyone" } }]
-const bodyOf = (write: (writer: JuteWriter) => void): Uint8Array => {
-  const writer = new JuteWriter()
-  write(writer)
-  return writer.take()
-}
 const create = (path: string) =>
   bodyOf((writer) =>
     writeCreateRequest(writer, { path, data: Buffer.from("0"), acl: OPEN, flags: CreateMode.PERSISTENT })

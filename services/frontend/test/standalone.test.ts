@@ -4,9 +4,7 @@ import {
   ErrorCode,
   hexOf,
   JuteReader,
-  JuteWriter,
   OpCode,
-  Perms,
   readGetDataResponse,
   readReplyHeader,
   readStat,
@@ -15,15 +13,9 @@ import {
   writeWatchedPathRequest
 } from "@zkmesh/protocol"
 import { afterEach, assert, describe, it } from "vitest"
-import type { RawClient } from "./harness.ts"
+import { bodyOf, OPEN, type RawClient } from "./harness.ts"
 import { Ensemble } from "./peers.ts"
 
-const OPEN = [{ perms: Perms.ALL, id: { scheme: "world", id: "anyone" } }]
-const bodyOf = (write: (writer: JuteWriter) => void): Uint8Array => {
-  const writer = new JuteWriter()
-  write(writer)
-  return writer.take()
-}
 const create = (path: string, flags: number = CreateMode.PERSISTENT) =>
   bodyOf((writer) => writeCreateRequest(writer, { path, data: Buffer.from("0"), acl: OPEN, flags }))
 const set = (path: string, value: number) =>
