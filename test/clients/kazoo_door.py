@@ -78,10 +78,13 @@ def speaks_tls_and_plain_text_to_one_port(hosts, root):
     plain = connected(hosts)
     secure.create(root + "/x", b"hers", acl=[make_acl("x509", DOOR["alice_dn"], all=True)])
     expect(secure.get(root + "/x")[0], b"hers")
+    for client in (anonymous, plain):
+        client.sync(root)
     expect_error(NoAuthError, anonymous.get, root + "/x")
     expect_error(NoAuthError, plain.get, root + "/x")
     data = os.urandom(900000)
     secure.create(root + "/big", data)
+    plain.sync(root)
     expect(plain.get(root + "/big")[0] == data, True, "the same bytes")
     for client in (secure, anonymous, plain):
         client.stop()
@@ -104,6 +107,10 @@ def reads_without_a_quorum(hosts, root):
     client.start(timeout=30)
     client.create(root + "/n", b"kept")
     session = client.client_id[0]
+    for one in hosts.split(","):
+        everywhere = connected(one)
+        everywhere.sync(root)
+        everywhere.stop()
     print("READY TO LOSE THE QUORUM", flush=True)
     wait_until(lambda: client.client_state == KeeperState.CONNECTED_RO, "a read-only connection", 60)
     expect(client.get(root + "/n")[0], b"kept")
