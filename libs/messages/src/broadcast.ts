@@ -111,6 +111,8 @@ export type FanOut =
       readonly epoch: number
       /** The last zxid before this batch: a learner that has not got it has a gap. */
       readonly previous: Zxid
+      /** Everything up to here is committed: a commit that rides along. */
+      readonly committed: Zxid
       readonly batch: TxnBatch
       /** Voters whose word is not needed: they may write it to the disk with what comes next. */
       readonly spared?: ReadonlyArray<Sid> | undefined

@@ -112,6 +112,7 @@ const proposal: Form<Extract<FanOut, { _tag: "Propose" }>> = {
     writer.f64(message.leader)
     writer.f64(message.epoch)
     writer.f64(message.previous)
+    writer.f64(message.committed)
     writeBatch(message.batch, writer)
     writeSids(message.spared, writer)
     writeTxnTraces(message.traces, writer)
@@ -121,6 +122,7 @@ const proposal: Form<Extract<FanOut, { _tag: "Propose" }>> = {
     leader: reader.f64(),
     epoch: reader.f64(),
     previous: reader.f64(),
+    committed: reader.f64(),
     batch: readBatch(reader),
     ...withSpared(readSids(reader)),
     ...withTraces(readTxnTraces(reader))

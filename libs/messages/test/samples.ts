@@ -304,7 +304,14 @@ export const samples = {
     { _tag: "Elected", leader: draw.below(256), round: draw.u32() }
   ],
   fanOut: (draw: Draw): ReadonlyArray<FanOut> => [
-    { _tag: "Propose", leader: draw.below(256), epoch: draw.u32(), previous: draw.zxid(), batch: batch(draw) },
+    {
+      _tag: "Propose",
+      leader: draw.below(256),
+      epoch: draw.u32(),
+      previous: draw.zxid(),
+      committed: draw.zxid(),
+      batch: batch(draw)
+    },
     { _tag: "Commit", leader: draw.below(256), epoch: draw.u32(), zxid: draw.zxid(), digest: digest(draw) }
   ],
   notification: (draw: Draw): ReadonlyArray<Notification> => [

@@ -51,7 +51,7 @@ describe("trace contexts on the bus", () => {
   })
 
   it("come with transactions and answers", () => {
-    const proposed = { _tag: "Propose", leader: 1, epoch: 1, previous: 4, batch, traces } as const
+    const proposed = { _tag: "Propose", leader: 1, epoch: 1, previous: 4, committed: 3, batch, traces } as const
     assert.deepStrictEqual(proposalsTopic.codec.decode(proposalsTopic.codec.encode(proposed)), proposed)
     const committed = { _tag: "Committed", batch, traces } as const
     assert.deepStrictEqual(commitProtocol.down.decode(commitProtocol.down.encode(committed)), committed)

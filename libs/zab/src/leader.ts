@@ -307,11 +307,12 @@ export class Leader {
       return
     }
     if (waiter !== 0) this.awaited = batch.last
-    // What is committed and not said yet rides along.
-    this.sayCommit()
-    const isLone = waiter !== undefined && previous === state.committed
+    if (this.digest !== undefined) this.sayCommit()
+    const { committed } = state
+    const isLone = waiter !== undefined && previous === committed
     const spared = isLone ? this.sparing.of(waiter) : undefined
-    this.publish({ _tag: "Propose", leader: state.config.sid, epoch, previous, batch, spared })
+    this.publish({ _tag: "Propose", leader: state.config.sid, epoch, previous, committed, batch, spared })
+    this.said = committed
     // Whoever is added or removed by it waits for it.
     if (state.accept(batch) !== undefined) this.awaited = batch.last
     state.counters.proposes(batch.count, batch.bytes.length)
@@ -341,7 +342,7 @@ export class Leader {
   }
 
   /**
-   * Tells the learners what they have not been told. A commit that nobody of theirs waits for is worth no message of its
+   * Tells the learners what they have not been told, unless the next proposal has done so. A commit that nobody of theirs waits for is worth no message of its
    * own, if another one leaves soon: a lone writer at the leader then wakes every process once less for each write.
    */
   sayCommit(): void {

@@ -239,16 +239,17 @@ export class Learner {
     if (message.leader !== this.leader || message.epoch !== this.epoch) return
     this.heardAt = this.state.now
     const isJoined = this.stage === "joined" || this.stage === "serving"
+    this.committed(message._tag === "Propose" ? message.committed : message.zxid, isJoined)
     if (message._tag === "Propose") {
       if (isJoined) this.propose(message)
       else this.early.keep(message)
-      return
-    }
-    if (message.zxid > this.earlyCommit) this.earlyCommit = message.zxid
+    } else if (this.stage === "serving" && message.digest !== undefined) this.state.feed.digest(message.digest)
+  }
+
+  private committed(zxid: Zxid, isJoined: boolean): void {
+    if (zxid > this.earlyCommit) this.earlyCommit = zxid
     if (isJoined) this.checkHole()
-    if (this.stage !== "serving") return
-    this.state.commitTo(message.zxid)
-    if (message.digest !== undefined) this.state.feed.digest(message.digest)
+    if (this.stage === "serving") this.state.commitTo(zxid)
   }
 
   private propose({ previous, batch, spared }: Proposal): void {

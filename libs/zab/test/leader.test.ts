@@ -362,7 +362,7 @@ describe("broadcast", () => {
     }
     peer.znode(patient(1))
     expect(acknowledged(1)).toEqual(["linger with the commit"])
-    expect(peer.znode(patient(2))).toEqual(["all: Commit 1.1", "all: Propose 1.2 after 1.1, sparing 2"])
+    expect(peer.znode(patient(2))).toEqual(["all: Propose 1.2 after 1.1, 1.1 is committed, sparing 2"])
     expect(peer.pass({ _tag: "Lingered" })).toEqual([])
     expect(acknowledged(2)).toEqual(["linger with the commit"])
     expect(peer.pass({ _tag: "Lingered" })).toEqual(["all: Commit 1.2"])
@@ -385,12 +385,12 @@ describe("broadcast", () => {
       expect(sole(peer.znode(lone(1, 2)))).toEqual(["all: Propose 1.1 after 0.0, sparing 1"])
       peer.stored()
       peer.learner(2, ack(1))
-      expect(sole(peer.znode(lone(2, 0)))).toEqual(["all: Propose 1.2 after 1.1, sparing 1"])
+      expect(sole(peer.znode(lone(2, 0)))).toEqual(["all: Propose 1.2 after 1.1, 1.1 is committed, sparing 1"])
       // The one that was counted on is slow, and the other one has it first.
       peer.stored()
       peer.learner(1, ack(2))
       peer.learner(2, ack(2))
-      expect(sole(peer.znode(lone(3, 0)))).toEqual(["all: Propose 1.3 after 1.2, sparing 2"])
+      expect(sole(peer.znode(lone(3, 0)))).toEqual(["all: Propose 1.3 after 1.2, 1.2 is committed, sparing 2"])
     })
 
     it("and spares nobody while there is, nor whom it needs", () => {
@@ -400,13 +400,13 @@ describe("broadcast", () => {
       peer.stored()
       peer.learner(1, ack(1))
       peer.join(2, 2)
-      expect(sole(peer.znode(lone(2, 0)))).toEqual(["all: Propose 1.2 after 1.1, sparing 2"])
-      expect(sole(peer.znode(lone(3, 0)))).toEqual(["all: Propose 1.3 after 1.2"])
+      expect(sole(peer.znode(lone(2, 0)))).toEqual(["all: Propose 1.2 after 1.1, 1.1 is committed, sparing 2"])
+      expect(sole(peer.znode(lone(3, 0)))).toEqual(["all: Propose 1.3 after 1.2, 1.1 is committed"])
       peer.stored()
       peer.stored()
       peer.learner(1, ack(3))
       peer.learnerBreaks(2)
-      expect(sole(peer.znode(lone(4, 0)))).toEqual(["all: Propose 1.4 after 1.3"])
+      expect(sole(peer.znode(lone(4, 0)))).toEqual(["all: Propose 1.4 after 1.3, 1.3 is committed"])
     })
   })
 
@@ -556,7 +556,7 @@ describe("one voter", () => {
     `)
     expect(peer.znode(propose(2, 1))).toMatchInlineSnapshot(`
       [
-        "all: Propose 2.1 after 1.2",
+        "all: Propose 2.1 after 1.2, 1.2 is committed",
         "disk: append 2.1",
       ]
     `)

@@ -3,8 +3,8 @@ import type { RecoveredLog } from "@zkmesh/zab"
 import { describe, expect, it } from "vitest"
 import { batch, Script } from "./script.ts"
 
-const propose = (epoch: number, previous: number, from: number, to = from) =>
-  ({ _tag: "Propose", leader: 1, epoch, previous, batch: batch(epoch, from, to) }) as const
+const propose = (epoch: number, previous: number, from: number, committed = 0) =>
+  ({ _tag: "Propose", leader: 1, epoch, previous, committed, batch: batch(epoch, from) }) as const
 const commit = (epoch: number, at: number, digest?: { zxid: number; digest: number }) =>
   ({ _tag: "Commit", leader: 1, epoch, zxid: at, digest }) as const
 
@@ -323,8 +323,15 @@ describe("broadcast", () => {
     `)
   })
 
+  it("delivers what a proposal says is committed", () => {
+    const peer = following()
+    peer.fanOut(propose(1, 0, 1))
+    peer.stored()
+    expect(peer.fanOut(propose(1, zxid(1, 1), 2, zxid(1, 1)))).toEqual(["disk: append 1.2", "znode: Committed 1.1"])
+  })
+
   describe("spared by the leader", () => {
-    const lone = (previous: number, from: number) => ({ ...propose(1, previous, from), spared: [2, 3] })
+    const lone = (previous: number, from: number) => ({ ...propose(1, previous, from, previous), spared: [2, 3] })
     const peerWithOne = () => {
       const peer = new Script()
       peer.follow(1)
@@ -334,7 +341,7 @@ describe("broadcast", () => {
 
     it("appends several at a time, after a moment", () => {
       const peer = peerWithOne()
-      expect(peer.fanOut(commit(1, zxid(1, 1)), lone(zxid(1, 1), 2))).toEqual([])
+      expect(peer.fanOut(lone(zxid(1, 1), 2))).toEqual([])
       expect(peer.pass({ _tag: "Lingered" })).toEqual(["disk: append 1.1…1.2"])
       expect(peer.stored()).toEqual(["leader: Ack 1.2", "znode: Committed 1.1"])
     })
@@ -350,14 +357,14 @@ describe("broadcast", () => {
   })
 
   describe("needed by a lone writer", () => {
-    const lone = (previous: number, from: number) => ({ ...propose(1, previous, from), spared: [2] })
+    const lone = (previous: number, from: number) => ({ ...propose(1, previous, from, previous), spared: [2] })
     const peerWithTwo = () => {
       const peer = new Script()
       peer.follow(1)
       expect(peer.fanOut(lone(0, 1))).toEqual(["disk: append 1.1"])
       expect(peer.stored()).toEqual(["leader: Ack 1.1", "linger with the delivery"])
       peer.pass({ _tag: "Lingered" })
-      expect(peer.fanOut(commit(1, zxid(1, 1)), lone(zxid(1, 1), 2))).toEqual(["disk: append 1.2"])
+      expect(peer.fanOut(lone(zxid(1, 1), 2))).toEqual(["disk: append 1.2"])
       return peer
     }
 

@@ -142,10 +142,14 @@ describe("a learner", () => {
     const peer = new Script({ ...whole, sid: 4, configuration: text(zxid(1, 0), 1, 2, 3) })
     peer.follow(1)
     // It observes: what is not committed is not logged.
-    expect(peer.fanOut({ _tag: "Propose", leader: 1, epoch: 1, previous: 0, batch: batch(1, 1) })).toEqual([])
+    expect(
+      peer.fanOut({ _tag: "Propose", leader: 1, epoch: 1, previous: 0, committed: 0, batch: batch(1, 1) })
+    ).toEqual([])
     const change = reconfig(2, 1, 2, 3, 4)
     expect(
-      onlyWords(peer.fanOut({ _tag: "Propose", leader: 1, epoch: 1, previous: zxid(1, 1), batch: change }))
+      onlyWords(
+        peer.fanOut({ _tag: "Propose", leader: 1, epoch: 1, previous: zxid(1, 1), committed: 0, batch: change })
+      )
     ).toMatchInlineSnapshot(`
       [
         "disk: SetConfiguration 1.0, proposed 1.2",

@@ -77,7 +77,7 @@ const describe = (message: LeaderToLearner | LearnerToLeader | FanOut | Broadcas
     case "Committed":
       return `${message._tag} ${range(message.batch)}`
     case "Propose":
-      return `Propose ${range(message.batch)} after ${z(message.previous)}${sparing(message.spared)}`
+      return `Propose ${range(message.batch)} after ${z(message.previous)}${riding(message)}`
     case "UpToDate":
       return `UpToDate ${z(message.committed)}`
     case "Role":
@@ -96,6 +96,9 @@ const describe = (message: LeaderToLearner | LearnerToLeader | FanOut | Broadcas
 
 const sparing = (sids: ReadonlyArray<Sid> | undefined): string =>
   sids === undefined || sids.length === 0 ? "" : `, sparing ${sids.join(", ")}`
+
+const riding = ({ committed, spared }: Extract<FanOut, { _tag: "Propose" }>): string =>
+  `${committed === 0 ? "" : `, ${z(committed)} is committed`}${sparing(spared)}`
 
 const versionOf = (text: string | undefined): string =>
   text === undefined ? "none" : z(parseConfiguration(text).version)

@@ -95,6 +95,8 @@ class Shell {
   private toldPhase: Peer["phase"] | undefined
   /** A learner has come or gone since then. */
   private hasNews = false
+  /** In this pass; until the next turn what was published waits in this process. */
+  private hasPublished = false
   private readonly peer: Peer
   private readonly statistics: Statistics
   private readonly metrics: Registry
@@ -122,8 +124,8 @@ class Shell {
     this.metrics = parts.metrics
     this.statistics = new Statistics(parts.metrics, context, options.tickTimeMs, parts.recovered.last)
     const writer = new Writer(store, scope, this.statistics, context.now, options.slowCommitMs ?? 1000, parts.tracing)
-    this.writes = new Lane(writer.perform, context.pipe)
-    this.reads = new Lane(new Reader(store, scope).perform, context.pipe)
+    this.writes = new Lane(writer.perform, context)
+    this.reads = new Lane(new Reader(store, scope).perform, context)
     const { self } = context
     this.election = new Dialled(
       context.now,
@@ -154,6 +156,7 @@ class Shell {
 
   private pass(batch: ReadonlyArray<Message>): void {
     const now = this.context.now()
+    this.hasPublished = false
     for (const message of batch) this.take(now, message)
     for (const output of this.peer.flush()) this.carryOut(now, output)
     this.statistics.observed(this.peer, now)
@@ -285,7 +288,7 @@ class Shell {
         this.publish(now, output.message)
         return
       case "Write":
-        this.statistics.queued(this.writes.push(output.op), output.op)
+        this.statistics.queued(this.writes.push(output.op, this.hasPublished), output.op)
         return
       case "Read":
         this.reads.push(output.op)
@@ -352,7 +355,8 @@ class Shell {
   }
 
   private publish(now: number, message: FanOut): void {
-    if (message._tag === "Commit") this.statistics.committed(message.zxid, now)
+    this.statistics.committed(message._tag === "Commit" ? message.zxid : message.committed, now)
+    this.hasPublished = true
     const sent = this.tracing?.publishes(message, this.context.now()) ?? message
     if (!this.bus.publish(proposalsTopic, sent)) this.context.self.tell({ _tag: "FanOutLost" })
     if (message._tag === "Propose") this.statistics.proposed(message.batch, now, this.context.now())

@@ -1,4 +1,5 @@
 /** The store's two lanes: writes one after another, and beside them reads one after another. */
+import type { ActorContext } from "@zkmesh/actor"
 import type { Zxid } from "@zkmesh/numbers"
 import type { LogStore, Restore, StoreError } from "@zkmesh/store"
 import type { Input, LinkId, ReadOp, WriteOp } from "@zkmesh/zab"
@@ -11,27 +12,31 @@ type Done = { readonly _tag: "Done"; readonly lane: Lane<unknown>; readonly inpu
 /** What a lane tells its actor: an operation has ended, with this for the core. */
 export type LaneMessage = Done
 
+type Context = Pick<ActorContext<LaneMessage>, "pipe" | "nextTurn">
+
 /** Runs one operation at a time; the next one starts when the actor says that it has heard of the end of the last. */
 export class Lane<Op> {
   private readonly queue: Array<Op> = []
   private head = 0
   private readonly perform: (op: Op) => Effect.Effect<Input | undefined, StoreError>
-  private readonly pipe: (effect: Effect.Effect<LaneMessage, StoreError>) => void
+  private readonly context: Context
   private readonly done = (input: Input | undefined): Done => ({ _tag: "Done", lane: this as Lane<unknown>, input })
 
-  constructor(
-    perform: (op: Op) => Effect.Effect<Input | undefined, StoreError>,
-    pipe: (effect: Effect.Effect<LaneMessage, StoreError>) => void
-  ) {
+  constructor(perform: (op: Op) => Effect.Effect<Input | undefined, StoreError>, context: Context) {
     this.perform = perform
-    this.pipe = pipe
+    this.context = context
   }
 
-  /** Returns how many operations are before it. */
-  push(op: Op): number {
+  /**
+   * Returns how many operations are before it. One that `yields` begins when what this turn has to say to others has left:
+   * they are at it while this peer's database is.
+   */
+  push(op: Op, yields = false): number {
     const before = this.queue.length - this.head
     this.queue.push(op)
-    if (before === 0) this.start()
+    if (before > 0) return before
+    if (yields) this.context.nextTurn(this.start)
+    else this.start()
     return before
   }
 
@@ -45,8 +50,8 @@ export class Lane<Op> {
     }
   }
 
-  private start(): void {
-    this.pipe(Effect.map(this.perform(this.queue[this.head]!), this.done))
+  private readonly start = (): void => {
+    this.context.pipe(Effect.map(this.perform(this.queue[this.head]!), this.done))
   }
 }
 

@@ -187,6 +187,7 @@ export class Statistics {
       this.waitingSince ??= at
       this.received.add(message.batch.count)
       this.proposalLatency.record(this.since(message.batch), message.batch.count)
+      this.heardCommit(message.committed)
     } else this.heardCommit(message.zxid)
   }
 

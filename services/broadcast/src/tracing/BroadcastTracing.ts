@@ -73,11 +73,8 @@ export class BroadcastTracing {
 
   /** The message as it leaves for the peers. */
   publishes(message: FanOut, now: number): FanOut {
-    if (message._tag === "Commit") {
-      this.log.committed(message.zxid, now)
-      return message
-    }
-    return along(message, this.log.publishes(message.batch, now))
+    this.log.committed(message._tag === "Commit" ? message.zxid : message.committed, now)
+    return message._tag === "Commit" ? message : along(message, this.log.publishes(message.batch, now))
   }
 
   /** The message as it leaves for the znode. */
