@@ -31,6 +31,7 @@ export class ToyZnode {
   private told: Zxid
   private busy = false
   private loading = true
+  private hasReloaded = false
   private leadingEpoch = 0
   private lastProposed: Zxid = 0
   private checkpointing = false
@@ -48,6 +49,8 @@ export class ToyZnode {
     this.tree = host.disk.checkpoint
     this.told = this.tree.zxid
     host.after(host.random.between(0, 20), () => {
+      // It has been told to load something else meanwhile.
+      if (this.hasReloaded) return
       this.loading = false
       this.hello()
     })
@@ -171,6 +174,7 @@ export class ToyZnode {
 
   private reload(): void {
     this.loading = true
+    this.hasReloaded = true
     this.queue = []
     this.leadingEpoch = 0
     this.connection++
