@@ -268,16 +268,27 @@ export class FastLeaderElection {
   private hearSettled(now: number, heard: Notification): void {
     if (heard.round === this.round) {
       this.votes.set(heard.from, heard)
-      if (this.agree(this.votes, heard) && this.leaderOk(this.votes, heard)) {
+      if (this.isFollowed(this.votes, heard)) {
         this.decide(now, heard)
         return
       }
     }
     this.settled.set(heard.from, heard)
-    if (this.agree(this.settled, heard) && this.leaderOk(this.settled, heard)) {
+    if (this.isFollowed(this.settled, heard)) {
       this.round = heard.round
       this.decide(now, heard)
     }
+  }
+
+  /**
+   * Somebody else who leads need not have been elected by a reconfiguration that this peer has in its log: it may never be
+   * committed. Whether that leader may decide anything is not found out here.
+   */
+  private isFollowed(said: ReadonlyMap<Sid, Notification>, heard: Notification): boolean {
+    const followers = this.followers(said, heard)
+    const agree = (quorum: Quorum) => quorum.has(followers)
+    const isAgreed = heard.leader === this.options.sid ? this.quorums.every(agree) : this.quorums.some(agree)
+    return isAgreed && this.leaderOk(said, heard)
   }
 
   /**
@@ -312,9 +323,14 @@ export class FastLeaderElection {
   }
 
   private agree(votes: ReadonlyMap<Sid, Notification>, vote: Notification): boolean {
+    const followers = this.followers(votes, vote)
+    return this.quorums.every((quorum) => quorum.has(followers))
+  }
+
+  private followers(votes: ReadonlyMap<Sid, Notification>, vote: Notification): ReadonlyArray<Sid> {
     const sids: Array<Sid> = []
     for (const [sid, other] of votes) if (same(other, vote)) sids.push(sid)
-    return this.quorums.every((quorum) => quorum.has(sids))
+    return sids
   }
 
   private decide(now: number, vote: Vote): void {

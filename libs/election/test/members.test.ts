@@ -71,6 +71,16 @@ describe("while a reconfiguration is not known to be committed", () => {
     assert.isUndefined(elected(election.step(tick)))
   })
 
+  it("does not keep anybody from a leader whom a quorum of the old voters follows", () => {
+    const election = core(1)
+    election.step(members(OLD, NEW))
+    election.step(look(1))
+    const settled = (from: Sid) =>
+      heard(from, 2, { state: from === 2 ? "leading" : "following", round: 7, peerEpoch: 2 })
+    assert.isUndefined(elected(election.step(settled(3))))
+    assert.strictEqual(elected(election.step(settled(2))), 2)
+  })
+
   it("who has not got it votes for a newcomer with a better log, and waits for what others know", () => {
     const election = core(2)
     election.step(members(OLD))

@@ -12,8 +12,11 @@ export interface TreeDigest {
 // znode ⇄ broadcast: the znode dials `broadcast.<sid>`.
 
 export type ZnodeToBroadcast =
-  /** First on a link: the tree is loaded up to `applied`. What is committed after it follows. */
-  | { readonly _tag: "Hello"; readonly applied: Zxid }
+  /**
+   * First on a link: the tree is loaded up to `applied`, and its next checkpoint builds on the one at `checkpoint`. What is
+   * committed after `applied` follows.
+   */
+  | { readonly _tag: "Hello"; readonly applied: Zxid; readonly checkpoint: Zxid }
   /** Prepared in `epoch`; the leader's broadcast proposes it as it is. */
   | {
       readonly _tag: "Propose"

@@ -264,7 +264,7 @@ export const samples = {
     { _tag: "Touch", sessions: draw.list(50, () => draw.zxid()) }
   ],
   znodeToBroadcast: (draw: Draw): ReadonlyArray<ZnodeToBroadcast> => [
-    { _tag: "Hello", applied: draw.zxid() },
+    { _tag: "Hello", applied: draw.zxid(), checkpoint: draw.zxid() },
     { _tag: "Propose", epoch: draw.u32(), batch: batch(draw), waiter: draw.below(4) },
     { _tag: "Applied", zxid: draw.zxid(), digest: digest(draw) },
     { _tag: "Checkpointed", zxid: draw.zxid() },

@@ -133,7 +133,7 @@ export class ZnodeCore {
 
   private sayHello(): void {
     this.reported = this.tree.zxid
-    this.toBroadcast.push({ _tag: "Hello", applied: this.tree.zxid })
+    this.toBroadcast.push({ _tag: "Hello", applied: this.tree.zxid, checkpoint: this.checkpoint })
   }
 
   private fromSession(link: LinkId, message: SessionToZnode): void {

@@ -86,7 +86,7 @@ describe("broadcast", () => {
   it("is told what has been applied, with a digest at every 128th", () => {
     const peer = new Peer()
     peer.step({ _tag: "BroadcastOpened" })
-    assert.deepEqual(peer.toBroadcast, [{ _tag: "Hello", applied: 0 }])
+    assert.deepEqual(peer.toBroadcast, [{ _tag: "Hello", applied: 0, checkpoint: 0 }])
     peer.toBroadcast = []
     const world = history(300)
     peer.hear(...committed(world))
@@ -123,7 +123,7 @@ describe("broadcast", () => {
     assert.deepEqual(peer.streams.get("s")!.at(-1), role("looking", 1))
     peer.toBroadcast = []
     peer.step({ _tag: "BroadcastOpened" })
-    assert.deepEqual(peer.toBroadcast, [{ _tag: "Hello", applied: zxid(1, 2) }])
+    assert.deepEqual(peer.toBroadcast, [{ _tag: "Hello", applied: zxid(1, 2), checkpoint: 0 }])
   })
 })
 
@@ -288,7 +288,7 @@ describe("a tree that is replaced (SNAP)", () => {
     assert.sameMembers(peer.broken, ["s", "p", "s2", "p2"])
     peer.toBroadcast = []
     peer.step({ _tag: "Loaded", tree: treeAt(zxid(1, 6)) })
-    assert.deepEqual(peer.toBroadcast, [{ _tag: "Hello", applied: zxid(1, 6) }])
+    assert.deepEqual(peer.toBroadcast, [{ _tag: "Hello", applied: zxid(1, 6), checkpoint: zxid(1, 6) }])
     peer.step({ _tag: "StreamOpened", link: "s3" })
     assert.equal(peer.streams.get("s3")?.[0]?._tag, "Hello")
   })

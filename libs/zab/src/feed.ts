@@ -64,12 +64,13 @@ export class ZnodeFeed {
     this.link = undefined
   }
 
-  hello(applied: Zxid): void {
+  hello(applied: Zxid, checkpoint: Zxid): void {
     const { state } = this
     this.forget()
-    // What it has applied may be of a log that is lost.
+    // What it has applied may be of a log that is lost; and what a checkpoint builds on may have been replaced, be it by
+    // one of the very tree that the znode has.
     const isBeyond = state.isRebuilding && applied > state.log.durable
-    if (applied < state.log.floor || applied < this.checkpoint || isBeyond) {
+    if (applied < state.log.floor || checkpoint < this.checkpoint || isBeyond) {
       if (!this.reloading) this.askReload()
       return
     }

@@ -253,7 +253,7 @@ export class Peer {
         state.counters.forgetSizes()
         return
       case "Hello":
-        state.feed.hello(message.applied)
+        state.feed.hello(message.applied, message.checkpoint)
         // Now it has something to offer.
         if (this.offersNothing && state.feed.isConnected) this.hasLooked = false
         return

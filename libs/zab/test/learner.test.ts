@@ -260,11 +260,20 @@ describe("synchronisation", () => {
         "leader: AckEpoch 0 1.8 (not counted)",
       ]
     `)
-    expect(peer.znode({ _tag: "Hello", applied: zxid(1, 8) })).toMatchInlineSnapshot(`
+    expect(peer.znode({ _tag: "Hello", applied: zxid(1, 8), checkpoint: zxid(1, 8) })).toMatchInlineSnapshot(`
       [
         "znode: looking 0 in 0",
       ]
     `)
+  })
+
+  it("has the znode load a snapshot of the very tree that it has, for its checkpoints build on another one", () => {
+    const peer = standing()
+    peer.leader({ _tag: "Snap", zxid: zxid(1, 8) }, { _tag: "SnapChunk", bytes: new Uint8Array(0), last: true })
+    peer.stored()
+    expect(peer.stored()).toContain("znode: Reload 1.8")
+    expect(peer.hello(zxid(1, 8), zxid(1, 3))).toContain("znode: Reload 1.8")
+    expect(peer.hello(zxid(1, 8))).not.toContain("znode: Reload 1.8")
   })
 
   it("forgets half a snapshot when the leader goes (ZOOKEEPER-2872)", () => {

@@ -14,7 +14,7 @@ describe("a peer that has lost its log", () => {
     const peer = new Script({}, lost)
     peer.pass({ _tag: "ElectionOpened" })
     peer.peer.step(0, { _tag: "ZnodeOpened", link: 1 })
-    peer.peer.step(0, { _tag: "FromZnode", link: 1, message: { _tag: "Hello", applied: 0 } })
+    peer.peer.step(0, { _tag: "FromZnode", link: 1, message: { _tag: "Hello", applied: 0, checkpoint: 0 } })
     expect(peer.peer.flush()).toContainEqual({
       _tag: "ToElection",
       message: { _tag: "Look", zxid: 0, currentEpoch: 0, voteless: true }

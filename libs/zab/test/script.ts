@@ -201,9 +201,10 @@ export class Script {
   elected(leader: Sid): Array<string> {
     return this.pass({ _tag: "FromElection", message: { _tag: "Elected", leader, round: 1 } })
   }
-  hello(applied: Zxid = 0): Array<string> {
+  hello(applied: Zxid = 0, checkpoint = applied): Array<string> {
     this.znodeLink++
-    return this.pass({ _tag: "ZnodeOpened", link: this.znodeLink }, this.says({ _tag: "Hello", applied }))
+    const hello = this.says({ _tag: "Hello", applied, checkpoint })
+    return this.pass({ _tag: "ZnodeOpened", link: this.znodeLink }, hello)
   }
   private says(message: ZnodeToBroadcast): Input {
     return { _tag: "FromZnode", link: this.znodeLink, message }

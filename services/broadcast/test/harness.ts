@@ -88,7 +88,8 @@ export class TestZnode {
 
   private take(event: Event): void {
     const taken = this.up.take(event)
-    if (taken === "opened") this.up.link?.send({ _tag: "Hello", applied: this.applied })
+    if (taken === "opened")
+      this.up.link?.send({ _tag: "Hello", applied: this.applied, checkpoint: this.database.checkpoint })
     else if (taken === "broken") this.role = looking
     else for (const message of taken ?? []) this.heard(message)
     this.changes.happened()
@@ -112,7 +113,7 @@ export class TestZnode {
         this.reloads++
         this.applied = this.database.checkpoint
         this.loadTexts()
-        this.up.link?.send({ _tag: "Hello", applied: this.applied })
+        this.up.link?.send({ _tag: "Hello", applied: this.applied, checkpoint: this.database.checkpoint })
         return
       case "Stats":
         this.stats = message.stats

@@ -35,6 +35,8 @@ export class ToyZnode {
   private leadingEpoch = 0
   private lastProposed: Zxid = 0
   private checkpointing = false
+  /** The checkpoint that its next one builds on. */
+  private base: Zxid
   isProposing = true
   /** The configuration before any was changed. */
   private initial: string | undefined
@@ -47,7 +49,7 @@ export class ToyZnode {
   constructor(host: ZnodeHost) {
     this.host = host
     this.tree = host.disk.checkpoint
-    this.told = this.tree.zxid
+    this.told = this.base = this.tree.zxid
     host.after(host.random.between(0, 20), () => {
       // It has been told to load something else meanwhile.
       if (this.hasReloaded) return
@@ -73,7 +75,7 @@ export class ToyZnode {
 
   private hello(): void {
     this.told = this.tree.zxid
-    this.host.send({ _tag: "Hello", applied: this.tree.zxid })
+    this.host.send({ _tag: "Hello", applied: this.tree.zxid, checkpoint: this.base })
   }
 
   heard(message: BroadcastToZnode): void {
@@ -162,12 +164,12 @@ export class ToyZnode {
     if (this.checkpointing) return
     this.checkpointing = true
     const tree = this.tree
-    const from = this.host.disk.checkpoint
     this.host.after(this.host.random.between(1, 10), () => {
       this.checkpointing = false
       // A SNAP has come between: this checkpoint builds on nothing.
-      if (this.host.disk.checkpoint !== from || this.loading) return
+      if (this.host.disk.checkpoint.zxid !== this.base || this.loading) return
       this.host.disk.checkpoint = tree
+      this.base = tree.zxid
       this.host.send({ _tag: "Checkpointed", zxid: tree.zxid })
     })
   }
@@ -182,6 +184,7 @@ export class ToyZnode {
     this.host.after(this.host.random.between(1, 20), () => {
       if (connection !== this.connection) return
       this.tree = this.host.disk.checkpoint
+      this.base = this.tree.zxid
       const { digests, history } = this.host.checker
       const { count, digest, zxid: at } = this.tree
       if (count > 0 && (digests[count - 1] !== digest || history[count - 1]!.zxid !== at)) {
