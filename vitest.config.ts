@@ -11,7 +11,8 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["libs/*/test/**/*.test.ts", "services/*/test/**/*.test.ts", "test/kubernetes/*.test.ts"],
-          testTimeout: 20_000
+          testTimeout: 20_000,
+          hookTimeout: 60_000
         }
       },
       {

@@ -63,7 +63,8 @@ export interface Outcome {
   readonly violations: ReadonlyArray<string>
 }
 
-const WINDOW_MS = 15_000
+/** ZooKeeper has been seen to take more than half a minute. */
+export const PATIENCE_MS = 180_000
 
 const longestGap = ({ writes }: History, from: number, to: number): number => {
   const acked = writes.flatMap(({ ackedAt }) => (ackedAt === undefined ? [] : [ackedAt]))
@@ -85,14 +86,14 @@ export async function killLeaders(target: Target, options: Options): Promise<Out
   try {
     await kazoo.line(/^working/, 60_000)
     for (let kill = 1; kill <= kills; kill++) {
-      await workload.progress(20)
+      await workload.progress(20, PATIENCE_MS)
       const epoch = epochOf(workload.sessions[0]!.lastZxid)
-      const next = workload.nextAck((write) => epochOf(write.zxid) > epoch)
+      const next = workload.nextAck((write) => epochOf(write.zxid) > epoch, PATIENCE_MS)
       const from = performance.now()
       const restart = await target.killLeader()
       await next
-      await workload.progress(20)
-      killed.push([from, Math.min(performance.now(), from + WINDOW_MS)])
+      await workload.progress(20, PATIENCE_MS)
+      killed.push([from, performance.now()])
       say(`leader ${kill} of ${kills} killed`)
       await restart()
     }

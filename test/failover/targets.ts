@@ -1,7 +1,7 @@
 import { freePorts } from "../setup/ports.ts"
 import { Frontend, Mesh, Servers } from "../setup/zkmesh.ts"
 import { mode, ZooKeeper } from "../setup/zookeeper.ts"
-import type { Target } from "./killLeaders.ts"
+import { PATIENCE_MS, type Target } from "./killLeaders.ts"
 
 export interface Running extends Target {
   readonly stop: () => Promise<void>
@@ -61,7 +61,7 @@ async function zookeeper(): Promise<Running> {
       await ensemble.server(leader).kill()
       return async () => {
         ensemble.startServer(leader)
-        await ensemble.serving()
+        await ensemble.serving(PATIENCE_MS)
       }
     },
     stop: () => ensemble.stop()
