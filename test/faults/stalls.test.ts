@@ -1,8 +1,12 @@
 /** What stands still and goes on later is harder than what dies: it does not know that time has passed. */
 import { afterAll, beforeAll, describe, it } from "vitest"
 import { epochOf } from "../recorder/wire.ts"
-import { Servers } from "../setup/zkmesh.ts"
+import { freePorts } from "../setup/ports.ts"
+import { Frontend, Servers } from "../setup/zkmesh.ts"
 import { underLoad } from "./underLoad.ts"
+
+/** Silence is noticed after five ticks of half a second. */
+const STALL_MS = 4000
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -44,6 +48,28 @@ describe("stalls, with a Postgres server for each peer", () => {
       await next
       postgres.signal("SIGCONT")
     }))
+
+  it("the broker stands still", () =>
+    underLoad(servers, servers.ports, "/broker", async () => {
+      servers.ground.nats.signal("SIGSTOP")
+      await pause(STALL_MS)
+      servers.ground.nats.signal("SIGCONT")
+    }))
+
+  it("a frontend of no peer stands still", async () => {
+    const [port] = await freePorts(1)
+    const frontend = new Frontend(servers.ground, "still", port!)
+    try {
+      await frontend.serving()
+      await underLoad(servers, [...servers.ports, frontend.port], "/door", async () => {
+        frontend.process.signal("SIGSTOP")
+        await pause(STALL_MS)
+        frontend.process.signal("SIGCONT")
+      })
+    } finally {
+      await frontend.process.kill()
+    }
+  })
 
   it("a rolling restart of all peers", () =>
     underLoad(servers, servers.ports, "/rolling", async (workload) => {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { temporary } from "./directories.ts"
 import { monitor } from "./four-letter-words.ts"
@@ -106,6 +106,21 @@ export class Ensemble {
   async stop(): Promise<void> {
     await this.running?.stop()
   }
+
+  /** To its Postgres server and all processes of that. */
+  signalPostgres(signal: NodeJS.Signals): void {
+    const below = descendants(this.process.pid)
+    for (const pid of below) {
+      if (readFileSync(`/proc/${pid}/comm`, "utf8").startsWith("postgres")) process.kill(pid, signal)
+    }
+  }
+}
+
+/** Parents before their children. */
+const descendants = (pid: number): Array<number> => {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ")
+  const below = children.filter((child) => child !== "").map(Number)
+  return below.flatMap((child) => [child, ...descendants(child)])
 }
 
 export interface ServersOptions {
