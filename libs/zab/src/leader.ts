@@ -307,6 +307,7 @@ export class Leader {
       return
     }
     if (waiter !== 0) this.awaited = batch.last
+    // Else it rides with the proposal.
     if (this.digest !== undefined) this.sayCommit()
     const { committed } = state
     const isLone = waiter !== undefined && previous === committed
@@ -342,8 +343,8 @@ export class Leader {
   }
 
   /**
-   * Tells the learners what they have not been told, unless the next proposal has done so. A commit that nobody of theirs waits for is worth no message of its
-   * own, if another one leaves soon: a lone writer at the leader then wakes every process once less for each write.
+   * Tells the learners what no proposal has told them. A commit that nobody of theirs waits for is worth no message of its
+   * own, if a proposal leaves soon: a lone writer at the leader then wakes every process once less for each write.
    */
   sayCommit(): void {
     if (this.phase === "broadcast" && this.said < this.state.committed) this.publishCommit()

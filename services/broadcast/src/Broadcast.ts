@@ -95,7 +95,7 @@ class Shell {
   private toldPhase: Peer["phase"] | undefined
   /** A learner has come or gone since then. */
   private hasNews = false
-  /** In this pass; until the next turn what was published waits in this process. */
+  /** In this pass: it leaves once the pass is over. */
   private hasPublished = false
   private readonly peer: Peer
   private readonly statistics: Statistics
