@@ -4,10 +4,13 @@ import { javaClient } from "./clients/java.ts"
 import { check, digestOf, dump } from "./recorder/checker.ts"
 import { Session } from "./recorder/session.ts"
 import { Workload } from "./recorder/workload.ts"
+import { fourLetterWord } from "./setup/four-letter-words.ts"
 import { OtlpReceiver, type Span } from "./setup/otlp.ts"
 import { checkWrite, writeTrace } from "./setup/traceTree.ts"
 import { Mesh, serving } from "./setup/zkmesh.ts"
 
+/** Far more than could be slow. */
+const READS = 50
 const isLong = process.env["ZKMESH_TEST_LONG"] === "yes"
 
 describe("the mesh placement: a process per service, and two frontends more", () => {
@@ -38,6 +41,24 @@ describe("the mesh placement: a process per service, and two frontends more", ()
       span.name.startsWith("zookeeper/create") && span.attributes.get("zookeeper.path") === "/slow"
     const root = await receiver.until((spans) => spans.find(isIt), "the slow request")
     checkWrite(root, await writeTrace(receiver, root))
+    await session.close()
+  })
+
+  it("traces every request of a session, of which any of its frontends is asked", async () => {
+    const session = await Session.open({ ports: mesh.ports.slice(3, 4), timeoutMs: 10_000 })
+    const id = `0x${session.id.toString(16)}`
+    const said = await fourLetterWord(mesh.ports[0]!, `trac session ${id} 60\n`)
+    assert.deepInclude(JSON.parse(said ?? ""), { tracing: "session", of: id, seconds: 60 })
+    // The others hear of it by the broker.
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    for (let i = 0; i < READS; i++) await session.exists("/")
+    const isOurs = ({ name, attributes }: Span) =>
+      name === "zookeeper/exists" && attributes.get("zookeeper.session.id") === id
+    const found = await receiver.until((spans) => {
+      const xids = new Set(spans.filter(isOurs).map(({ attributes }) => attributes.get("zookeeper.xid")))
+      return xids.size === READS ? xids : undefined
+    }, "all reads of the session")
+    assert.strictEqual(found.size, READS)
     await session.close()
   })
 
