@@ -151,6 +151,7 @@ def locking_queue(hosts, root):
     expect(first.holds_lock(), True)
     first.consume()
     clients[1].stop()  # What was taken and not consumed goes back.
+    clients[0].sync(root)
     expect(first.get(timeout=20), b"2")
     first.consume()
     expect(first.get(timeout=20), b"3")
