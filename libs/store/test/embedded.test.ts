@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Scope } from "effect"
-import { isAlive } from "../src/embedded/processes.ts"
+import { isAlive, isTaken } from "../src/embedded/processes.ts"
 import { startEmbedded } from "../src/index.ts"
 import { query } from "./server.ts"
 import { refusal } from "./suite.ts"
@@ -136,6 +136,32 @@ it.live("starts although postmaster.pid names a process that is somebody else's 
       `${process.pid}\n${join(dir, "cluster")}\n1\n5432\n\n\n1 1\nready\n`
     )
     yield* Effect.scoped(startEmbedded({ dir }))
+  })
+)
+
+it.live.skipIf(process.platform !== "linux")("starts although nobody has collected the killed postmaster yet", () =>
+  Effect.gen(function* () {
+    const dir = join(root, "uncollected")
+    yield* Effect.scoped(startEmbedded({ dir }))
+    // A shell's child that is killed after the shell has become a program that collects nobody's end.
+    const parent = spawn("/bin/sh", ["-c", "sleep 60 & echo $!; exec sleep 60"], {
+      stdio: ["ignore", "pipe", "inherit"]
+    })
+    const pid = yield* Effect.promise(
+      () => new Promise<number>((resolve) => parent.stdout.once("data", (line: Buffer) => resolve(Number(line))))
+    )
+    yield* Effect.repeat(Effect.sleep("10 millis"), {
+      while: () => Effect.sync(() => !readFileSync(`/proc/${parent.pid}/comm`, "utf8").startsWith("sleep"))
+    })
+    process.kill(pid, "SIGKILL")
+    assert.isTrue(isTaken(pid))
+    const about = `${pid}\n${join(dir, "cluster")}\n1\n5432\n\n\n1 1\nready\n`
+    writeFileSync(join(dir, "cluster", "postmaster.pid"), about)
+    mkdirSync(join(dir, "run"))
+    writeFileSync(join(dir, "run", ".s.PGSQL.5432.lock"), about)
+    yield* Effect.scoped(startEmbedded({ dir }))
+    assert.isTrue(isTaken(pid))
+    parent.kill("SIGKILL")
   })
 )
 

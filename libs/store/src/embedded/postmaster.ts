@@ -9,7 +9,7 @@ import type { Account } from "./account.ts"
 import type { Binaries } from "./binaries.ts"
 import { credentials, ENVIRONMENT } from "./cluster.ts"
 import { readIfThere, remove } from "./files.ts"
-import { isAlive, isPostmasterOf, pause, processesIn, waitForEnd, within } from "./processes.ts"
+import { isPostmasterOf, isTaken, pause, processesIn, waitForEnd, within } from "./processes.ts"
 
 /** Part of the socket's file name; nothing listens on TCP. */
 export const PORT = 5432
@@ -57,12 +57,18 @@ export interface PostmasterOptions {
 
 const failed = (message: string, cause?: unknown) => new StoreError({ operation: "startEmbedded", message, cause })
 
-/** A directory for the socket that only Postgres's account and root may enter; a temporary one if the path is too long. */
+/**
+ * A directory for the socket that only Postgres's account and root may enter; a temporary one if the path is too long.
+ * It is made anew, since a killed postmaster's lock on its socket would stand in the way.
+ */
 export const socketDirectory = async (location: string, account: Account | undefined): Promise<string> => {
   const own = join(location, "run")
   const short = Buffer.byteLength(own) <= SOCKET_DIR_LIMIT
   const directory = short ? own : await mkdtemp(join(tmpdir(), "zkmesh-"))
-  if (short) await mkdir(own, { recursive: true })
+  if (short) {
+    await remove(own)
+    await mkdir(own)
+  }
   await chmod(directory, 0o700)
   if (account !== undefined) await chown(directory, account.uid, account.gid)
   return directory
@@ -76,31 +82,40 @@ export const stopLeftover = async (cluster: string): Promise<number | undefined>
   const pidFile = join(cluster, "postmaster.pid")
   const pid = Number((await readIfThere(pidFile))?.split("\n")[0])
   if (!Number.isSafeInteger(pid) || pid <= 0) return undefined
-  // A dead one's file stays: by it Postgres knows the shared memory that orphaned backends may still use.
-  if (!isAlive(pid)) return undefined
-  if (!(await isPostmasterOf(pid, cluster))) {
-    await forget(pidFile, pid, cluster)
-    return undefined
-  }
+  const runs = await isPostmasterOf(pid, cluster)
+  if (runs) await end(pid, cluster)
+  // By the file of one that is dead and gone Postgres knows the shared memory that orphaned backends may still use.
+  if (isTaken(pid)) await forget(pidFile, pid, cluster)
+  return runs ? pid : undefined
+}
+
+const end = async (pid: number, cluster: string): Promise<void> => {
   for (const signal of ["SIGINT", "SIGQUIT", "SIGKILL"] as const) {
     try {
       process.kill(pid, signal)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error
     }
-    if (await waitForEnd(pid, STOP_MS)) return pid
+    if (await waitForEnd(pid, STOP_MS)) return
   }
   throw failed(`the postmaster ${pid}, left running on ${cluster}, does not stop`)
 }
 
-/** The number of a dead postmaster is another process's by now, and Postgres would take that for the owner. */
+/**
+ * Postgres would take whatever bears the dead one's number for the owner: another program by now, or the dead one itself
+ * that nobody has collected yet. Its backends end by themselves as soon as they see that it has gone.
+ */
 const forget = async (pidFile: string, pid: number, cluster: string): Promise<void> => {
-  const users = await processesIn(cluster)
-  if (users === undefined || users.length > 0) {
-    const why = users === undefined ? `${pid} seems to be another program` : `${users.join(", ")} still run on it`
-    throw failed(`${pidFile} names process ${pid}, but ${why}: if no Postgres uses ${cluster}, delete the file`)
+  const limit = performance.now() + STOP_MS
+  for (;;) {
+    const users = await processesIn(cluster)
+    if (users?.length === 0) return remove(pidFile)
+    if (users === undefined || performance.now() > limit) {
+      const why = users === undefined ? `${pid} seems to be another program` : `${users.join(", ")} still run on it`
+      throw failed(`${pidFile} names process ${pid}, but ${why}: if no Postgres uses ${cluster}, delete the file`)
+    }
+    await pause(POLL_MS)
   }
-  await remove(pidFile)
 }
 
 export class Postmaster {

@@ -7,10 +7,13 @@ import { readIfThere } from "./files.ts"
 
 const POLL_MS = 10
 
-export const isAlive = (pid: number): boolean => {
+export const isAlive = (pid: number): boolean => isTaken(pid) && !isZombie(pid)
+
+/** True if a process bears this number, even one that has ended and was not collected: what Postgres takes for alive. */
+export const isTaken = (pid: number): boolean => {
   try {
     process.kill(pid, 0)
-    return !isZombie(pid)
+    return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ESRCH") return false
     // EPERM: it is there, but somebody else's.
