@@ -75,7 +75,7 @@ async function startOurs(placement: VersusOptions["placement"]): Promise<Contest
     const ensemble = await Ensemble.start()
     return { name: "zkmesh", connect: ensemble.connect, stop: () => ensemble.stop() }
   }
-  const servers = await Servers.start({ binaries: "installed" })
+  const servers = await Servers.start({ binaries: "installed", postgres: "per peer" })
   return { name: "zkmesh", connect: servers.connect, stop: () => servers.stop() }
 }
 

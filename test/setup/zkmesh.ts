@@ -124,7 +124,7 @@ const descendants = (pid: number): Array<number> => {
 }
 
 export interface ServersOptions {
-  /** One Postgres server with a database per peer, or a server for each. */
+  /** One Postgres server with a database per peer, reached by TCP; or a server beside each, reached by its Unix socket. */
   readonly postgres?: "shared" | "per peer"
   readonly binaries?: "embedded" | "installed"
   readonly settings?: ReadonlyArray<string>
@@ -167,7 +167,11 @@ export class Ground {
     const members = ground.ports.map(
       (port, i) => `server.${i + 1}=127.0.0.1:${ports[3 + i]}:${ports[6 + i]}:participant;127.0.0.1:${port}`
     )
-    const urls = ground.ports.map((_, i) => `postgres.url.${i + 1}=${ground.database(i).url(databaseOf(i + 1))}`)
+    const urls = ground.ports.map((_, i) => {
+      const name = databaseOf(i + 1)
+      const url = shared ? ground.database(i).url(name) : ground.database(i).socketUrl(name)
+      return `postgres.url.${i + 1}=${url}`
+    })
     writeFileSync(
       ground.config,
       lines([
