@@ -9,7 +9,7 @@ import type { AddressInfo } from "node:net"
 import { temporary } from "../setup/directories.ts"
 import { ensureTools } from "../setup/packages.ts"
 import { Ensemble, Servers } from "../setup/zkmesh.ts"
-import { monotonicMicros, profiling, type Span, shareOf } from "./profile.ts"
+import { monotonicMicros, profiling, type Shares, type Span, sharesOf } from "./profile.ts"
 import { median, runLoad, show, thousands } from "./run.ts"
 import { type Load, parseServers, type Result, type Turns } from "./spec.ts"
 
@@ -26,8 +26,8 @@ export interface Cost {
   readonly throughputLoss: number
   /** CPU time of the servers per request; undefined if the system does not say. */
   readonly cpu: Difference | undefined
-  /** Of the servers' busy time the share in code that traces. */
-  readonly share: number
+  /** Of the servers' busy time: in code that traces, and in the garbage collector. */
+  readonly shares: Shares
 }
 
 /** A share, and between which ones it lies with 95 % confidence: so far apart are the rounds. */
@@ -165,8 +165,8 @@ const costsOf = ({ load, turns, spans }: Measured, contestants: ReadonlyArray<Co
   const base = turns.get(BASE)!
   return contestants.map(({ name, profiles }) => {
     const own = turns.get(name)!
-    const share = shareOf(profiles, spans.get(name)!, isTracing)
-    return { load, name, turns: own, share, ...difference(base, own) }
+    const shares = sharesOf(profiles, spans.get(name)!, isTracing)
+    return { load, name, turns: own, shares, ...difference(base, own) }
   })
 }
 
@@ -214,16 +214,16 @@ const LIMITS = new Map([
   ["1 %", 0.05]
 ])
 
-const verdict = ({ name, share }: Cost): string => {
+const verdict = ({ name, shares }: Cost): string => {
   const limit = LIMITS.get(name)
-  return limit === undefined ? "" : `at most ${limit * 100} %: ${share <= limit ? "yes" : "no"}`
+  return limit === undefined ? "" : `at most ${limit * 100} %: ${shares.own <= limit ? "yes" : "no"}`
 }
 
 /** The table that `--tracing` ends with. */
 export const costTable = (costs: ReadonlyArray<Cost>): Array<string> => [
-  inColumns(["load", "tracing", "throughput", "", "CPU/request", "", "95 % confidence", "in tracing", ""]),
+  inColumns(["load", "tracing", "throughput", "", "CPU/request", "", "95 % confidence", "in tracing", "in GC", ""]),
   ...costs.map((cost) => {
-    const { load, name, turns, throughputLoss, cpu, share } = cost
+    const { load, name, turns, throughputLoss, cpu, shares } = cost
     const taken = turns.flatMap((turn) => cpuOf(turn) ?? [])
     const isBase = name === BASE || cpu === undefined
     return inColumns([
@@ -234,13 +234,14 @@ export const costTable = (costs: ReadonlyArray<Cost>): Array<string> => [
       taken.length === 0 ? "" : micros(median(taken)),
       isBase ? "" : percent(cpu.median),
       isBase ? "" : `${percent(cpu.from)} … ${percent(cpu.to)}`,
-      `${(share * 100).toFixed(2)} %`,
+      `${(shares.own * 100).toFixed(2)} %`,
+      `${(shares.collector * 100).toFixed(1)} %`,
       verdict(cost)
     ])
   })
 ]
 
-const WIDTHS = [13, 13, 14, 10, 13, 10, 20, 12, 0]
+const WIDTHS = [13, 13, 14, 10, 13, 10, 20, 12, 9, 0]
 const inColumns = (cells: ReadonlyArray<string>): string =>
   cells
     .map((cell, i) => cell.padEnd(WIDTHS[i]!))

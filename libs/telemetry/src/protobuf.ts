@@ -13,7 +13,10 @@ const BYTES = 2
 
 const tag = (field: number, type: number): number => (field << 3) | type
 
-const hexDigit = (code: number): number => (code <= 57 ? code - 48 : code - 87)
+/** What a hexadecimal digit is worth, by its character's code. */
+const DIGITS = Uint8Array.from({ length: 128 }, (_, code) =>
+  Math.max(0, "0123456789abcdef".indexOf(String.fromCharCode(code)))
+)
 
 /** What a writer keeps of its memory from one message to the next. */
 const MAX_KEPT_BYTES = 4 * 1024 * 1024
@@ -95,7 +98,7 @@ class Writer {
     bytes[at++] = tag(field, BYTES)
     bytes[at++] = length / 2
     for (let i = 0; i < length; i += 2) {
-      bytes[at++] = (hexDigit(text.charCodeAt(i)) << 4) | hexDigit(text.charCodeAt(i + 1))
+      bytes[at++] = (DIGITS[text.charCodeAt(i)]! << 4) | DIGITS[text.charCodeAt(i + 1)]!
     }
     this.at = at
   }
