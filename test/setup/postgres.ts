@@ -116,7 +116,10 @@ export class Postgres {
       port: this.port,
       listen_addresses: "127.0.0.1",
       unix_socket_directories: dirname(this.directory),
-      max_connections: 100
+      max_connections: 100,
+      // As docker-compose.yml has it.
+      wal_level: "minimal",
+      max_wal_senders: 0
     }
     const process = start({
       name: `Postgres on ${this.port}`,
