@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process"
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -143,8 +143,13 @@ it.live.skipIf(process.platform !== "linux")("starts although nobody has collect
   Effect.gen(function* () {
     const dir = join(root, "uncollected")
     yield* Effect.scoped(startEmbedded({ dir }))
-    // A shell's child that is killed after the shell has become a program that collects nobody's end.
+    // A shell's child that is killed after the shell has become a program that collects nobody's end. It is of Postgres's
+    // account: of others' processes Postgres takes no notice.
+    const { uid, gid } = statSync(join(dir, "cluster"))
     const parent = spawn("/bin/sh", ["-c", "sleep 60 & echo $!; exec sleep 60"], {
+      uid,
+      gid,
+      cwd: "/",
       stdio: ["ignore", "pipe", "inherit"]
     })
     const pid = yield* Effect.promise(

@@ -4,7 +4,7 @@ import { enableCompileCache } from "node:module"
 import { join } from "node:path"
 import { setFlagsFromString } from "node:v8"
 
-// V8 waits for as many calls as a web page's start-up asks for. A server with little to do would run for minutes on code
+// V8 waits for as many calls as a web page's start-up asks for. A server with little to do would run for a minute on code
 // that is not optimised, and has the time to optimise it: a lone write takes 5 % less.
 const CALLS = {
   "invocation-count-for-maglev": 100,

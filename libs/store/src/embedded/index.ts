@@ -59,7 +59,7 @@ export const startEmbedded = (options: EmbeddedOptions): Effect.Effect<EmbeddedP
     const cluster = yield* Effect.uninterruptible(
       attempt("startEmbedded", () => ensureCluster(place, account, binaries))
     )
-    const leftover = yield* attempt("startEmbedded", () => stopLeftover(cluster))
+    const leftover = yield* attempt("startEmbedded", () => stopLeftover(place.location, cluster))
     if (leftover !== undefined)
       yield* Effect.logWarning(`embedded Postgres: stopped postmaster ${leftover}, left behind`)
     const socketDir = yield* Effect.acquireRelease(

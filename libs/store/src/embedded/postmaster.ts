@@ -57,36 +57,35 @@ export interface PostmasterOptions {
 
 const failed = (message: string, cause?: unknown) => new StoreError({ operation: "startEmbedded", message, cause })
 
-/**
- * A directory for the socket that only Postgres's account and root may enter; a temporary one if the path is too long.
- * It is made anew, since a killed postmaster's lock on its socket would stand in the way.
- */
+/** A directory for the socket that only Postgres's account and root may enter; a temporary one if the path is too long. */
 export const socketDirectory = async (location: string, account: Account | undefined): Promise<string> => {
   const own = join(location, "run")
   const short = Buffer.byteLength(own) <= SOCKET_DIR_LIMIT
   const directory = short ? own : await mkdtemp(join(tmpdir(), "zkmesh-"))
-  if (short) {
-    await remove(own)
-    await mkdir(own)
-  }
+  if (short) await mkdir(own, { recursive: true })
   await chmod(directory, 0o700)
   if (account !== undefined) await chown(directory, account.uid, account.gid)
   return directory
 }
 
 /**
- * Stops a postmaster that an earlier owner of the cluster has left running. It is not taken over: its watchdog may be
- * about to stop it, and it is not our child, so its end would go unnoticed.
+ * Stops a postmaster that an earlier owner has left running in `location`. It is not taken over: its watchdog may be about
+ * to stop it, and it is not our child, so its end would go unnoticed.
  */
-export const stopLeftover = async (cluster: string): Promise<number | undefined> => {
-  const pidFile = join(cluster, "postmaster.pid")
-  const pid = Number((await readIfThere(pidFile))?.split("\n")[0])
-  if (!Number.isSafeInteger(pid) || pid <= 0) return undefined
-  const runs = await isPostmasterOf(pid, cluster)
-  if (runs) await end(pid, cluster)
-  // By the file of one that is dead and gone Postgres knows the shared memory that orphaned backends may still use.
-  if (isTaken(pid)) await forget(pidFile, pid, cluster)
-  return runs ? pid : undefined
+export const stopLeftover = async (location: string, cluster: string): Promise<number | undefined> => {
+  let stopped: number | undefined
+  // Its locks on the cluster and on the socket: either one alone would refuse the next.
+  for (const lock of [join(cluster, "postmaster.pid"), join(location, "run", `.s.PGSQL.${PORT}.lock`)]) {
+    const pid = Number((await readIfThere(lock))?.split("\n")[0])
+    if (!Number.isSafeInteger(pid) || pid <= 0) continue
+    if (await isPostmasterOf(pid, cluster)) {
+      await end(pid, cluster)
+      stopped = pid
+    }
+    // By the lock of one that is dead and gone Postgres knows the shared memory that orphaned backends may still use.
+    if (isTaken(pid)) await forget(lock, pid, cluster)
+  }
+  return stopped
 }
 
 const end = async (pid: number, cluster: string): Promise<void> => {
@@ -105,14 +104,14 @@ const end = async (pid: number, cluster: string): Promise<void> => {
  * Postgres would take whatever bears the dead one's number for the owner: another program by now, or the dead one itself
  * that nobody has collected yet. Its backends end by themselves as soon as they see that it has gone.
  */
-const forget = async (pidFile: string, pid: number, cluster: string): Promise<void> => {
+const forget = async (lock: string, pid: number, cluster: string): Promise<void> => {
   const limit = performance.now() + STOP_MS
   for (;;) {
     const users = await processesIn(cluster)
-    if (users?.length === 0) return remove(pidFile)
+    if (users?.length === 0) return remove(lock)
     if (users === undefined || performance.now() > limit) {
       const why = users === undefined ? `${pid} seems to be another program` : `${users.join(", ")} still run on it`
-      throw failed(`${pidFile} names process ${pid}, but ${why}: if no Postgres uses ${cluster}, delete the file`)
+      throw failed(`${lock} names process ${pid}, but ${why}: if no Postgres uses ${cluster}, delete the file`)
     }
     await pause(POLL_MS)
   }
