@@ -36,6 +36,12 @@ const otherProcess = (dir: string) =>
       })
   )
 
+/** Whom Postgres runs as: of the processes of other accounts it takes no notice. */
+const accountOf = (dir: string) => {
+  const { uid, gid } = statSync(join(dir, "cluster"))
+  return { uid, gid }
+}
+
 it.live("keeps its data from start to start, quickly", () =>
   Effect.gen(function* () {
     const dir = join(root, "plain")
@@ -131,11 +137,12 @@ it.live("starts although postmaster.pid names a process that is somebody else's 
   Effect.gen(function* () {
     const dir = join(root, "stale")
     yield* Effect.scoped(startEmbedded({ dir }))
-    writeFileSync(
-      join(dir, "cluster", "postmaster.pid"),
-      `${process.pid}\n${join(dir, "cluster")}\n1\n5432\n\n\n1 1\nready\n`
-    )
+    const other = spawn("/bin/sleep", ["60"], { ...accountOf(dir), cwd: "/" })
+    const about = `${other.pid}\n${join(dir, "cluster")}\n1\n5432\n\n\n1 1\nready\n`
+    writeFileSync(join(dir, "cluster", "postmaster.pid"), about)
     yield* Effect.scoped(startEmbedded({ dir }))
+    assert.isTrue(isAlive(other.pid!))
+    other.kill("SIGKILL")
   })
 )
 
@@ -143,12 +150,9 @@ it.live.skipIf(process.platform !== "linux")("starts although nobody has collect
   Effect.gen(function* () {
     const dir = join(root, "uncollected")
     yield* Effect.scoped(startEmbedded({ dir }))
-    // A shell's child that is killed after the shell has become a program that collects nobody's end. It is of Postgres's
-    // account: of others' processes Postgres takes no notice.
-    const { uid, gid } = statSync(join(dir, "cluster"))
+    // A shell's child that is killed after the shell has become a program that collects nobody's end.
     const parent = spawn("/bin/sh", ["-c", "sleep 60 & echo $!; exec sleep 60"], {
-      uid,
-      gid,
+      ...accountOf(dir),
       cwd: "/",
       stdio: ["ignore", "pipe", "inherit"]
     })
