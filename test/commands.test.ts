@@ -47,7 +47,8 @@ describe("an ensemble in the background", () => {
   })
 
   it("starts, says who leads, and is not started twice", async () => {
-    const base = await freeRange(3)
+    // Five are asked for in the end.
+    const base = await freeRange(5)
     ports = [base, base + 1, base + 2]
     const config = join(temporary("commands"), "zoo.cfg")
     writeFileSync(config, "tickTime=2000\nadmin.enableServer=false\n")

@@ -28,10 +28,27 @@ describe("the client protocol, frame by frame", () => {
   const playTo = async (starting: Promise<Target>, script: typeof scenarios): Promise<ReadonlyArray<Step>> => {
     const target = await starting
     running.push(target)
-    const steps = await play(target.ports[0]!, script)
-    running = running.filter((one) => one !== target)
-    await target.stop()
-    return steps
+    try {
+      return await play(target.ports[0]!, script)
+    } finally {
+      running = running.filter((one) => one !== target)
+      await target.stop()
+    }
+  }
+
+  /**
+   * ZooKeeper itself, now and then, reads no more from a connection that has just said who it is, and what is sent is left
+   * in its socket. Then another one is asked all of it.
+   */
+  const playToZooKeeper = async (start: () => Promise<Target>, release: Release): Promise<void> => {
+    for (let left = 2; !theirs.has(release); left--) {
+      try {
+        theirs.set(release, await playTo(start(), scriptFor(release)))
+      } catch (cause) {
+        if (left === 0 || !/waits for/.test(String(cause))) throw cause
+        console.warn(`ZooKeeper ${release} is asked anew: ${cause}`)
+      }
+    }
   }
 
   beforeAll(async () => {
@@ -39,9 +56,8 @@ describe("the client protocol, frame by frame", () => {
       for (const { placement, start } of played) ours.set(placement, await playTo(start(), scenarios))
     }
     const playTheirs = async () => {
-      theirs.set("3.8", await playTo(startZooKeeper(), scriptFor("3.8")))
-      if (!ASKS_ALL) return
-      theirs.set("3.9", await playTo(newerClassPath().then(startZooKeeper), scriptFor("3.9")))
+      await playToZooKeeper(() => startZooKeeper(), "3.8")
+      if (ASKS_ALL) await playToZooKeeper(() => newerClassPath().then(startZooKeeper), "3.9")
     }
     await Promise.all([playOurs(), playTheirs()])
   }, 900_000)
