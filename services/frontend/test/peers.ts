@@ -1,6 +1,7 @@
 /** Whole peers in this process: every service is the real one, the disks are memory. */
 import { makeSupervisor, Supervisor, supervisorLayer } from "@zkmesh/actor"
 import { type Bus, loopbackLayer } from "@zkmesh/bus"
+import { CurrentMetrics, Registry } from "@zkmesh/metrics"
 import { runBroadcast } from "@zkmesh/service-broadcast"
 import { runElection } from "@zkmesh/service-election"
 import { runSession, type SessionServiceOptions } from "@zkmesh/service-session"
@@ -62,7 +63,8 @@ export class Ensemble {
     })
     const supervisor = await Effect.runPromise(Scope.provide(makeSupervisor(`peer ${sid}`), scope))
     Effect.runPromise(supervisor.join).catch((death) => this.deaths.push(death))
-    const layers = Layer.merge(Layer.succeed(Supervisor, supervisor), memoryLayer(disk))
+    const metrics = Layer.succeed(CurrentMetrics, new Registry())
+    const layers = Layer.mergeAll(Layer.succeed(Supervisor, supervisor), memoryLayer(disk), metrics)
     const context = await Effect.runPromise(Layer.buildWithScope(layers, scope))
     await Effect.runPromise(peer.pipe(Effect.provide(Context.merge(this.bus, context)), Scope.provide(scope)))
     this.running.set(sid, scope)
