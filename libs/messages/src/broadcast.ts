@@ -106,6 +106,12 @@ export type LeaderToLearner =
       readonly configuration?: string | undefined
     }
 
+  /**
+   * The learner's own word is all that a quorum lacks for everything up to `zxid`: it is committed as soon as it is durable
+   * there. So the peer whose client is the only one that waits need not wait for its word's way to the leader and back.
+   */
+  | { readonly _tag: "Suffices"; readonly zxid: Zxid }
+
 /** The fan-out, topic `proposals`: one publish reaches every learner. */
 export type FanOut =
   | {

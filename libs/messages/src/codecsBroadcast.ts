@@ -146,8 +146,14 @@ const commit: Form<Extract<FanOut, { _tag: "Commit" }>> = {
   })
 }
 
+const suffices: Form<Extract<LeaderToLearner, { _tag: "Suffices" }>> = {
+  code: 3,
+  write: (message, writer) => writer.f64(message.zxid),
+  read: (reader) => ({ _tag: "Suffices", zxid: reader.f64() })
+}
+
 export const znodeToBroadcast = makeCodec<ZnodeToBroadcast>({ Propose: preparedBatch, Applied: appliedUpTo })
 export const broadcastToZnode = makeCodec<BroadcastToZnode>({ Committed: committed })
 export const learnerToLeader = makeCodec<LearnerToLeader>({ Ack: ack, SyncAck: syncAck })
-export const leaderToLearner = makeCodec<LeaderToLearner>({ Sync: sync, SnapChunk: snapChunk })
+export const leaderToLearner = makeCodec<LeaderToLearner>({ Sync: sync, SnapChunk: snapChunk, Suffices: suffices })
 export const fanOut = makeCodec<FanOut>({ Propose: proposal, Commit: commit })

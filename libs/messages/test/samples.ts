@@ -291,6 +291,7 @@ export const samples = {
     { _tag: "Trunc", zxid: draw.zxid() },
     { _tag: "Snap", zxid: draw.zxid() },
     { _tag: "SnapChunk", bytes: draw.bytes(5000), last: draw.boolean() },
+    { _tag: "Suffices", zxid: draw.zxid() },
     { _tag: "Sync", batch: batch(draw) },
     { _tag: "NewLeader", epoch: draw.u32(), last: draw.zxid() },
     { _tag: "UpToDate", committed: draw.zxid() }

@@ -42,6 +42,8 @@ export class Leader {
   private said: Zxid = 0
   /** The last proposal that somebody at another peer waits for. */
   private awaited: Zxid = 0
+  /** The learner whose clients alone wait for the last proposal, with nothing else under way, until it is told; or 0. */
+  private waiter: Sid = 0
   private readonly startedAt: number
   establishedAt = 0
 
@@ -312,10 +314,14 @@ export class Leader {
     const { committed } = state
     const isLone = waiter !== undefined && previous === committed
     const spared = isLone ? this.sparing.of(waiter) : undefined
+    this.waiter = isLone ? waiter : 0
     this.publish({ _tag: "Propose", leader: state.config.sid, epoch, previous, committed, batch, spared })
     this.said = committed
     // Whoever is added or removed by it waits for it.
-    if (state.accept(batch) !== undefined) this.awaited = batch.last
+    if (state.accept(batch) !== undefined) {
+      this.awaited = batch.last
+      this.waiter = 0
+    }
     state.counters.proposes(batch.count, batch.bytes.length)
   }
 
@@ -334,12 +340,31 @@ export class Leader {
   commit(): void {
     if (this.phase !== "broadcast") return
     const { state } = this
+    if (this.waiter !== 0) this.trySuffice()
     const reached = this.voting.reached()
     if (reached === undefined || reached <= state.committed) return
     state.commitTo(reached)
     if (this.said < this.awaited) this.publishCommit()
     else state.emit({ _tag: "Linger", with: "commit" })
     if (counterOf(reached) >= state.config.counterLimit) state.doubts(`epoch ${this.epoch} is used up`)
+  }
+
+  /**
+   * The one whose clients wait counts itself: as soon as the others of a quorum have the proposal it is told so, while it
+   * may still be writing. What a quorum has durably in one epoch is chosen, whoever is the first to know.
+   */
+  private trySuffice(): void {
+    const { state, waiter } = this
+    const { last } = state.log
+    const reached = this.voting.reached(waiter)
+    if (reached === undefined || reached < last) return
+    this.waiter = 0
+    for (const { sid, link, isSynced, votes } of this.learners.values()) {
+      if (sid !== waiter || !isSynced || !votes) continue
+      state.emit({ _tag: "ToLearner", link, message: { _tag: "Suffices", zxid: last } })
+      // Nobody else waits for a commit: the others learn of it with the next proposal.
+      this.awaited = this.said
+    }
   }
 
   /**

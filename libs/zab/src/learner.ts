@@ -54,6 +54,8 @@ export class Learner {
   private newLeaderLast: Zxid = 0
   private readonly early: EarlyProposals
   private earlyCommit: Zxid = 0
+  /** Everything up to here is committed as soon as it is durable here. */
+  private sufficient: Zxid = 0
   private readonly pace: Pace
   private waiting: WriteOp | undefined
   private heardAt: number
@@ -148,6 +150,10 @@ export class Learner {
       case "UpToDate":
         this.adopt(message.configuration)
         this.upToDate(message.committed)
+        return
+      case "Suffices":
+        this.sufficient = message.zxid
+        this.trySuffice()
         return
     }
   }
@@ -328,11 +334,21 @@ export class Learner {
       case "serving":
         // An observer's copy counts for nothing; its heartbeat tells how far it is.
         if (!this.state.observer) this.tell({ _tag: "Ack", zxid: batch.last })
+        this.trySuffice()
         this.pace.acknowledged()
         return
       default:
         throw new InvariantBroken(`an append has ended while ${this.stage}`)
     }
+  }
+
+  /** Commits what only this peer's word was missing for. Its client is the one that waits, so nothing is held back. */
+  private trySuffice(): void {
+    const { state } = this
+    const reached = Math.min(this.sufficient, state.log.durable)
+    if (this.stage !== "serving" || reached <= state.committed) return
+    state.commitTo(reached)
+    this.pace.lingered()
   }
 
   /** The end of a pass: what is due goes to the disk. */

@@ -46,21 +46,25 @@ export class Voting {
     membership.adopt(withVersion(membership.committed, zxid(epoch, 0)))
   }
 
-  /** What is committed: from a reconfiguration on, what a quorum of the old and one of the new ensemble have. */
-  reached(): Zxid | undefined {
+  /**
+   * What is committed: from a reconfiguration on, what a quorum of the old and one of the new ensemble have. With `assumed`:
+   * what would be if that learner had everything.
+   */
+  reached(assumed: Sid = 0): Zxid | undefined {
     const { committed, proposed, proposedAfter } = this.state.membership
-    const reached = this.reachedBy(committed.quorum)
+    const reached = this.reachedBy(committed.quorum, assumed)
     if (proposed === undefined || reached === undefined || reached < proposed.version) return reached
-    return Math.min(reached, Math.max(this.reachedBy(proposed.quorum) ?? 0, proposedAfter))
+    return Math.min(reached, Math.max(this.reachedBy(proposed.quorum, assumed) ?? 0, proposedAfter))
   }
 
-  private reachedBy(quorum: Quorum): Zxid | undefined {
+  private reachedBy(quorum: Quorum, assumed: Sid): Zxid | undefined {
     const { config, log } = this.state
     const { voters } = quorum
     quorum.begin()
     if (voters.has(config.sid)) quorum.add(config.sid, log.durable)
     for (const learner of this.learners.values()) {
-      if (learner.isSynced && learner.votes && voters.has(learner.sid)) quorum.add(learner.sid, learner.acked)
+      const { sid, acked } = learner
+      if (learner.isSynced && learner.votes && voters.has(sid)) quorum.add(sid, sid === assumed ? log.last : acked)
     }
     return quorum.reached()
   }

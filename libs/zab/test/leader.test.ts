@@ -410,6 +410,61 @@ describe("broadcast", () => {
     })
   })
 
+  describe("when one learner's clients alone wait", () => {
+    const lone = (counter: number, waiter: number) => ({ ...propose(1, counter), waiter })
+    const ack = (counter: number) => ({ _tag: "Ack", zxid: zxid(1, counter) }) as const
+    const leading = (sids: ReadonlyArray<number>, size = 3) => {
+      const peer = new Script({ voters: Array.from({ length: size }, (_, i) => i + 1) })
+      peer.elect(3)
+      sids.forEach((sid, i) => {
+        peer.learnerOpens(i + 1)
+        peer.learner(i + 1, { _tag: "FollowerInfo", sid, acceptedEpoch: 0, observer: false })
+      })
+      peer.stored()
+      for (const link of sids.keys()) {
+        peer.learner(link + 1, { _tag: "AckEpoch", currentEpoch: 0, lastZxid: 0, counts: true })
+      }
+      peer.stored()
+      for (const link of sids.keys()) peer.learner(link + 1, { _tag: "AckNewLeader", epoch: 1 })
+      return peer
+    }
+
+    it("tells it that its own word will do, and the others with what comes next", () => {
+      const peer = leading([1, 2])
+      peer.znode(lone(1, 2))
+      expect(peer.stored()).toEqual(["learner #2: Suffices 1.1"])
+      expect(peer.learner(2, ack(1))).toEqual(["linger with the commit", "znode: Committed 1.1"])
+      expect(peer.pass({ _tag: "Lingered" })).toEqual(["all: Commit 1.1"])
+    })
+
+    it("tells it alone even if its word has come before", () => {
+      const peer = leading([1, 2])
+      peer.znode(lone(1, 2))
+      expect(peer.learner(2, ack(1))).toEqual([])
+      expect(peer.stored()).toEqual(["learner #2: Suffices 1.1", "linger with the commit", "znode: Committed 1.1"])
+    })
+
+    it("of five, once another one has it, too", () => {
+      const peer = leading([1, 2, 4, 5], 5)
+      peer.znode(lone(1, 2))
+      expect(peer.stored()).toEqual([])
+      expect(peer.learner(4, ack(1))).toEqual(["learner #2: Suffices 1.1"])
+    })
+
+    it("tells everybody as ever if others write meanwhile, or if it has gone", () => {
+      const busy = leading([1, 2])
+      busy.znode(lone(1, 2))
+      busy.znode(lone(2, 1))
+      expect(busy.stored()).toEqual(["disk: append 1.2"])
+      expect(busy.learner(2, ack(1))).toEqual(["all: Commit 1.1", "znode: Committed 1.1"])
+      const left = leading([1, 2])
+      left.znode(lone(1, 2))
+      left.learnerBreaks(2)
+      expect(left.stored()).toEqual([])
+      expect(left.learner(1, ack(1))).toEqual(["all: Commit 1.1", "znode: Committed 1.1"])
+    })
+  })
+
   it("sends the znode's digest with the next commit", () => {
     const peer = new Script()
     peer.lead()

@@ -393,6 +393,40 @@ describe("broadcast", () => {
     })
   })
 
+  describe("whose clients alone wait", () => {
+    const lone = (previous: number, from: number) => ({ ...propose(1, previous, from, previous), spared: [2] })
+    const suffices = (counter: number) => ({ _tag: "Suffices", zxid: zxid(1, counter) }) as const
+
+    it("commits with its own word, be it the last of the quorum's or not", () => {
+      const peer = following()
+      peer.fanOut(lone(0, 1))
+      expect(peer.leader(suffices(1))).toEqual([])
+      expect(peer.stored()).toEqual(["leader: Ack 1.1", "znode: Committed 1.1"])
+      peer.fanOut(lone(zxid(1, 1), 2))
+      expect(peer.stored()).toEqual(["leader: Ack 1.2", "linger with the delivery"])
+      expect(peer.leader(suffices(2))).toEqual(["znode: Committed 1.2"])
+    })
+
+    it("commits no more than it has itself, and no more than the others have", () => {
+      const peer = following()
+      peer.fanOut(propose(1, 0, 1))
+      peer.fanOut(propose(1, zxid(1, 1), 2), propose(1, zxid(1, 2), 3))
+      expect(peer.leader(suffices(2))).toEqual([])
+      expect(peer.stored()).toEqual(["leader: Ack 1.1", "disk: append 1.2…1.3", "znode: Committed 1.1"])
+      expect(peer.stored()).toEqual(["leader: Ack 1.3", "znode: Committed 1.2"])
+    })
+
+    it("takes no such word for a reign that is over", () => {
+      const peer = following()
+      peer.fanOut(lone(0, 1))
+      peer.leader(suffices(1))
+      peer.leaderBreaks()
+      expect(peer.stored()).toEqual(["election: Look 1 1.1"])
+      peer.elected(1)
+      expect(peer.leader(suffices(1))).toEqual([])
+    })
+  })
+
   it("takes nothing from anybody but its leader in its epoch", () => {
     const peer = following()
     expect(peer.fanOut({ ...propose(1, 0, 1), leader: 2 }, propose(2, 0, 1), commit(2, zxid(2, 1)))).toEqual([])

@@ -68,6 +68,7 @@ const describe = (message: LeaderToLearner | LearnerToLeader | FanOut | Broadcas
     case "Snap":
     case "Ack":
     case "Reload":
+    case "Suffices":
       return `${message._tag} ${z(message.zxid)}`
     case "Commit":
       return `Commit ${z(message.zxid)}${message.digest === undefined ? "" : ` digest of ${z(message.digest.zxid)}`}`
