@@ -75,6 +75,18 @@ export const exhibits: ReadonlyArray<Exhibit> = [
     seed: 1
   },
   {
+    name: "a word that does not suffice",
+    story: "a learner is told that its own word is all that a quorum lacks before the leader has the proposal on its disk",
+    edits: [
+      {
+        file: "libs/zab/src/leader.ts",
+        fragment: "if (reached === undefined || reached < last) return",
+        replacement: "if (reached === undefined) return"
+      }
+    ],
+    seed: 1
+  },
+  {
     name: "epoch not persisted before ACKEPOCH",
     story: "a follower promises an epoch that it forgets in a crash, and promises it again to somebody else",
     edits: [
