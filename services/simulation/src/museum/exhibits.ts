@@ -76,7 +76,8 @@ export const exhibits: ReadonlyArray<Exhibit> = [
   },
   {
     name: "a word that does not suffice",
-    story: "a learner is told that its own word is all that a quorum lacks before the leader has the proposal on its disk",
+    story:
+      "a learner is told that its own word is all that a quorum lacks before the leader has the proposal on its disk",
     edits: [
       {
         file: "libs/zab/src/leader.ts",
