@@ -262,7 +262,7 @@ class Shell {
       peer.step(now, { _tag: "LeaderBroken", link, detail })
     } else {
       for (const message of event.messages) {
-        this.tracing?.epochs.fromLeader(message, now)
+        this.tracing?.fromLeader(message, now)
         peer.step(now, { _tag: "FromLeader", link, message })
       }
     }

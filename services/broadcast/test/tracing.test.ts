@@ -1,5 +1,5 @@
 import type { SpanRecord } from "@zkmesh/messages"
-import { Telemetry } from "@zkmesh/telemetry"
+import { spanIdOf, Telemetry } from "@zkmesh/telemetry"
 import { assert, describe, it } from "vitest"
 import { LogTracing } from "../src/tracing/LogTracing.ts"
 
@@ -106,5 +106,18 @@ describe("a leader's log", () => {
     log.delivers(batch(2 ** 32 + 1, 2 ** 32 + 1))
     assert.isFalse(spans().some((span) => span.traceId === trace("a").traceId))
     assert.isTrue(spans().some((span) => span.traceId === trace("b").traceId))
+  })
+})
+
+describe("a follower's log", () => {
+  it("hands on its append where its own word commits, else the leader's commit", () => {
+    const { log, named } = setUp()
+    log.took(batch(1, 1), [{ zxid: 1, trace: trace("a") }], false, 1)
+    log.suffices(1)
+    log.appends(batch(1, 1), 1, 2)
+    assert.strictEqual(log.delivers(batch(1, 1))?.[0]?.trace.spanId, named("append").spanId)
+    log.took(batch(2, 2), [{ zxid: 2, trace: trace("b") }], false, 3)
+    log.appends(batch(2, 2), 3, 4)
+    assert.strictEqual(log.delivers(batch(2, 2))?.[0]?.trace.spanId, spanIdOf("b".repeat(32), "commit", 0, 2))
   })
 })

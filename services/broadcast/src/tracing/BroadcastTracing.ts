@@ -3,6 +3,7 @@ import type {
   BroadcastToZnode,
   FanOut,
   KeptRequest,
+  LeaderToLearner,
   LearnerToLeader,
   TracedTxn,
   ZnodeToBroadcast
@@ -53,6 +54,11 @@ export class BroadcastTracing {
 
   fromLeaderFanOut(message: FanOut, now: number): void {
     if (message._tag === "Propose") this.log.took(message.batch, message.traces, false, now)
+  }
+
+  fromLeader(message: LeaderToLearner, now: number): void {
+    if (message._tag === "Suffices") this.log.suffices(message.zxid)
+    else this.epochs.fromLeader(message, now)
   }
 
   fromLearner(link: LinkId, message: LearnerToLeader, now: number): void {

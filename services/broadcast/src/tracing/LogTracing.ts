@@ -43,6 +43,8 @@ export class LogTracing {
   private sampled: Array<Sampled> = []
   private group = nobody()
   private publication = nobody()
+  /** The last transaction that this peer's own word commits. */
+  private sufficient: Zxid = 0
 
   /** `voters`: how many count in a quorum. */
   constructor(tracer: Tracer, voters: () => number) {
@@ -91,6 +93,11 @@ export class LogTracing {
     this.commits.push(zxid, now)
   }
 
+  /** Everything up to `zxid` is committed as soon as it is durable here, before the leader knows. */
+  suffices(zxid: Zxid): void {
+    this.sufficient = zxid
+  }
+
   /** The reign is over: what was under way may never become anything. */
   reset(): void {
     this.sampled = []
@@ -124,6 +131,7 @@ export class LogTracing {
     const proposed = isOurs ? this.tellPropose(one) : trace
     this.tellAppend(one, proposed)
     if (isOurs) this.tellCommit(zxid, traceId)
+    else if (zxid === this.sufficient) return { traceId, spanId: spanIdOf(traceId, "append", this.tracer.sid, zxid) }
     return { traceId, spanId: spanIdOf(traceId, "commit", 0, zxid) }
   }
 
