@@ -224,7 +224,10 @@ export class FastLeaderElection {
     const { sid } = this.options
     if (this.state === "idle" || heard.from === sid || (heard.to !== 0 && heard.to !== sid)) return
     if (this.state === "looking") this.compare(heard)
-    if (!this.voters.has(heard.from) || (this.state !== "looking" && heard.state === "looking")) this.answer(heard)
+    if (!this.voters.has(heard.from)) {
+      // Whoever asks is told. An answer is not answered: two that do not know each other would never come to an end.
+      if (heard.to === 0) this.answer(heard)
+    } else if (this.state !== "looking" && heard.state === "looking") this.answer(heard)
     else if (this.state !== "looking") return
     else if (heard.state === "looking" && this.isCandidate(heard)) this.hearLooking(now, heard)
     else if (heard.state !== "observing" && this.voters.has(heard.leader)) this.hearSettled(now, heard)

@@ -130,3 +130,21 @@ describe("a configuration that is committed", () => {
     assert.strictEqual(elected(election.step(heard(1, 2))), 2)
   })
 })
+
+it("two that are no voters to each other come to an end", () => {
+  const peers = new Map([
+    [1, core(1)],
+    [4, core(4)]
+  ])
+  peers.get(4)!.step(members(NEW))
+  const said = [...peers].flatMap(([sid, peer]) => sent(peer.step(look(sid))))
+  let count = 0
+  for (; said.length > 0 && count < 100; count++) {
+    const notification = said.shift()!
+    for (const [sid, peer] of peers) {
+      if (sid !== notification.from) said.push(...sent(peer.step({ _tag: "Heard", now: 10, notification })))
+    }
+  }
+  // What each has said to all, and the other's answer.
+  assert.strictEqual(count, 4)
+})
