@@ -8,6 +8,8 @@ import type { World } from "./world.ts"
 
 /** Far more than two elections and the expiry of the longest session take. */
 const WITHIN_MS = 30_000
+/** More than it takes a peer to tell the leader whom it has heard from. */
+const SETTLING_MS = 1000
 
 export class Ending {
   private readonly world: World
@@ -65,6 +67,8 @@ export class Ending {
       return areKnown && [...history.open].every((session) => living.has(session))
     }
     const left = () => [...history.open].map(hex).join(", ")
+    // A process that was paused to the end has told the leader of nobody: whose time was over then is ended now.
+    this.world.runUntil(this.world.timeline.now + SETTLING_MS)
     this.within("the sessions of those who have gone are closed", isOurs, left)
     const before = clients.map(({ expirations }) => expirations)
     this.world.runUntil(this.world.timeline.now + 3000)
