@@ -212,12 +212,12 @@ const own = {
     "1",
     ours(
       "ms",
-      "how long a commit that no client of another peer waits for may wait for a proposal to ride with; 0: not"
+      "how long a commit that no client of another peer waits for waits at least, and twice that at most, for a proposal to ride with; 0: not"
     )
   ),
   "broadcast.appendLingerMs": knob(
     count,
-    "5",
+    "20",
     ours(
       "ms",
       "how long a voter beyond the quorum may keep a lone writer's proposals, to append several at a time; 0: not"

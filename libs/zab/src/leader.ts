@@ -42,6 +42,8 @@ export class Leader {
   private said: Zxid = 0
   /** The last proposal that somebody at another peer waits for. */
   private awaited: Zxid = 0
+  /** What was committed when the wait for a proposal to ride with began; undefined while nothing waits. */
+  private lingering: Zxid | undefined
   /** The learner whose clients alone wait for the last proposal, with nothing else under way, until it is told; or 0. */
   private waiter: Sid = 0
   private readonly startedAt: number
@@ -345,7 +347,7 @@ export class Leader {
     if (reached === undefined || reached <= state.committed) return
     state.commitTo(reached)
     if (this.said < this.awaited) this.publishCommit()
-    else state.emit({ _tag: "Linger", with: "commit" })
+    else if (this.lingering === undefined) this.linger()
     if (counterOf(reached) >= state.config.counterLimit) state.doubts(`epoch ${this.epoch} is used up`)
   }
 
@@ -368,10 +370,25 @@ export class Leader {
   }
 
   /**
-   * Tells the learners what no proposal has told them. A commit that nobody of theirs waits for is worth no message of its
-   * own, if a proposal leaves soon: a lone writer at the leader then wakes every process once less for each write.
+   * A commit that nobody of the learners waits for is worth no message of its own, if a proposal leaves soon: a lone writer
+   * at the leader then wakes every process once less for each write.
    */
-  sayCommit(): void {
+  private linger(): void {
+    this.lingering = this.state.committed
+    this.state.emit({ _tag: "Linger", with: "commit" })
+  }
+
+  /** One that has come since the wait began, because all before it have left with proposals, waits as long as they could. */
+  lingered(): void {
+    const { lingering } = this
+    this.lingering = undefined
+    if (lingering === undefined || this.said >= this.state.committed) return
+    if (this.said < lingering) this.sayCommit()
+    else this.linger()
+  }
+
+  /** Tells the learners what no proposal has told them. */
+  private sayCommit(): void {
     if (this.phase === "broadcast" && this.said < this.state.committed) this.publishCommit()
   }
 

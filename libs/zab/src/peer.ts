@@ -155,7 +155,7 @@ export class Peer {
         if (this.leader !== undefined && this.state.membership.voters.size > 1) this.state.doubts("the broker has gone")
         return
       case "Lingered":
-        this.leader?.sayCommit()
+        this.leader?.lingered()
         this.learner?.lingered()
         return
       case "Tick":

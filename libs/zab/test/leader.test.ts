@@ -366,11 +366,21 @@ describe("broadcast", () => {
     expect(peer.pass({ _tag: "Lingered" })).toEqual([])
     expect(acknowledged(2)).toEqual(["linger with the commit"])
     expect(peer.pass({ _tag: "Lingered" })).toEqual(["all: Commit 1.2"])
-    // One that somebody waits for takes the others along at once.
+    // One that has come late into another one's wait begins its own, once.
     peer.znode(patient(3))
-    peer.znode(propose(1, 4))
-    expect(acknowledged(3)).toEqual(["all: Commit 1.3"])
-    expect(acknowledged(4)).toEqual(["all: Commit 1.4"])
+    expect(acknowledged(3)).toEqual(["linger with the commit"])
+    peer.znode(patient(4))
+    expect(acknowledged(4)).toEqual([])
+    expect(peer.pass({ _tag: "Lingered" })).toEqual(["linger with the commit"])
+    peer.znode(patient(5))
+    expect(peer.pass({ _tag: "Lingered" })).toEqual([])
+    expect(acknowledged(5)).toEqual(["linger with the commit"])
+    expect(peer.pass({ _tag: "Lingered" })).toEqual(["all: Commit 1.5"])
+    // One that somebody waits for takes the others along at once.
+    peer.znode(patient(6))
+    peer.znode(propose(1, 7))
+    expect(acknowledged(6)).toEqual(["all: Commit 1.6"])
+    expect(acknowledged(7)).toEqual(["all: Commit 1.7"])
   })
 
   describe("with nothing else under way", () => {

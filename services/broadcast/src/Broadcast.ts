@@ -118,7 +118,7 @@ class Shell {
     this.address = `broadcast.${options.sid}`
     this.limitMs = options.syncLimit * options.tickTimeMs
     this.commitLingerMs = options.commitLingerMs ?? 1
-    this.appendLingerMs = options.appendLingerMs ?? 5
+    this.appendLingerMs = options.appendLingerMs ?? 20
     this.peer = new Peer(peerConfig(options, context.randomBytes), parts.recovered)
     this.tracing = parts.tracing
     this.metrics = parts.metrics

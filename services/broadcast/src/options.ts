@@ -33,9 +33,12 @@ export interface BroadcastServiceOptions {
   readonly logRetain?: number
   /** Recent history kept in memory, bytes. */
   readonly windowBytes?: number
-  /** How long a commit that nobody at another peer waits for may wait for a proposal to ride with, ms: 0 not at all, default 1. */
+  /**
+   * How long a commit that nobody at another peer waits for waits at least, and twice that at most, for a proposal to ride
+   * with, ms: 0 not at all, default 1.
+   */
   readonly commitLingerMs?: number
-  /** How long a voter whose word is not needed may wait for more to append at a time, ms: 0 not at all, default 5. */
+  /** How long a voter whose word is not needed may wait for more to append at a time, ms: 0 not at all, default 20. */
   readonly appendLingerMs?: number
   /** Asked when nothing is in the store: whether that is as it should be. Default: it is. */
   readonly mayVoteBlank?: Effect.Effect<boolean>

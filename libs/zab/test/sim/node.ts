@@ -185,7 +185,7 @@ export class SimNode {
         this.elector!.tell(output.message)
         return
       case "Linger":
-        this.after(output.with === "commit" ? 1 : 5, () => this.post({ _tag: "Lingered" }))
+        this.after(output.with === "commit" ? 1 : 20, () => this.post({ _tag: "Lingered" }))
         return
       case "Note":
         this.world.note(this.sid, output.text)
