@@ -1,7 +1,6 @@
 /** NATS as the broker: one connection per process, which is lost and found again for ever. */
 import {
   type ConnectionOptions,
-  connect,
   errors,
   type Msg,
   type NatsConnection,
@@ -15,6 +14,7 @@ import { BusError } from "../bus.ts"
 import type { Report } from "../delivery.ts"
 import type { Broker, BrokerMessage } from "../remote/broker.ts"
 import { LEAST_PAYLOAD } from "../remote/remoteBus.ts"
+import { connect } from "./natsTransport.ts"
 
 export interface NatsConnectOptions {
   /** `host:port` or `nats://host:port`, one or several of a cluster. */

@@ -1,4 +1,6 @@
 /** One connection to a peer's database: statements one after the other, COPY in both directions, errors that say where. */
+import { Socket } from "node:net"
+import { eagerSocket } from "@zkmesh/socket"
 import pg from "pg"
 import { StoreError } from "../store.ts"
 import { CorruptCopy, RowReader } from "./binary.ts"
@@ -264,7 +266,8 @@ const clientOf = (options: PostgresOptions, role: string, database: string | und
     application_name: `zkmesh ${role}`,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5000,
     keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000
+    keepAliveInitialDelayMillis: 10_000,
+    stream: socketOf
   }
   const client = new pg.Client(config)
   if (database === undefined) return client
@@ -281,6 +284,9 @@ const clientOf = (options: PostgresOptions, role: string, database: string | und
     database
   })
 }
+
+/** What is encrypted is read by the TLS socket around it. */
+const socketOf = (config?: { readonly ssl?: unknown }): Socket => (config?.ssl ? new Socket() : eagerSocket())
 
 const createDatabase = async (options: PostgresOptions): Promise<void> => {
   const name = clientOf(options, "create", undefined).database
