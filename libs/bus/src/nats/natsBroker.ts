@@ -89,7 +89,7 @@ class NatsBroker implements Broker {
     if (this.connection.isClosed()) return () => {}
     const subscription = this.connection.subscribe(subject, {
       callback: (error, message) => {
-        if (error === null) listener(incoming(message))
+        if (error === null) listener(new Incoming(message))
         else this.report(`the broker ends the subscription to ${subject}`, error)
       }
     })
@@ -168,15 +168,20 @@ class NatsBroker implements Broker {
   }
 }
 
-const incoming = (message: Msg): BrokerMessage => {
-  const { data } = message
-  const empty = data.length === 0
-  return {
-    get subject() {
-      return message.subject
-    },
-    payload: data,
-    noResponders: empty && message.headers?.code === NO_RESPONDERS
+/** A class, since a literal with a getter is built anew property by property. */
+class Incoming implements BrokerMessage {
+  readonly payload: Uint8Array
+  readonly noResponders: boolean
+  private readonly message: Msg
+
+  constructor(message: Msg) {
+    this.message = message
+    this.payload = message.data
+    this.noResponders = message.data.length === 0 && message.headers?.code === NO_RESPONDERS
+  }
+
+  get subject(): string {
+    return this.message.subject
   }
 }
 
